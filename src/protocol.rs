@@ -1,0 +1,373 @@
+//! What crosses between page and worker, and the JSON of predictions.
+//!
+//! Plain serde data, no behaviour: the page and the command line read the same types that the engine's floor writes.
+//! The page is compiled with this floor and those below it only, so a type that both sides need stands here.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::task::Task;
+
+/// Raised with every change to the messages below; page and worker compare it before anything else.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// One classified text: a row of `predictions.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The row's id: the data's own, or its number counted from 1.
+    pub id: String,
+    /// The text as it was given.
+    pub text: String,
+    /// A subgroup of the data (a file stem, a category).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The true label, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// The predicted label.
+    pub label: String,
+    /// Per label, in the task's order.
+    pub labels: IndexMap<String, LabelProbability>,
+    /// The winner's probability summed over its tokens, over the whole vocabulary.
+    pub total_probability: f64,
+    /// The winner's probability among the labels only.
+    pub share: f64,
+    /// Probability on no label.
+    pub other_mass: f64,
+    /// Calibrated where a calibrator is given, else `total_probability` (or `share`, if asked for).
+    pub confidence: f64,
+    /// Venn–Abers interval `[low, high]` of the confidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// Conformal set of labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<Vec<String>>,
+    /// Whether `label` equals `expected`, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correct: Option<bool>,
+}
+
+/// A label's part of a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LabelProbability {
+    /// Natural logarithm of the label's total probability over the whole vocabulary.
+    pub logprob: f64,
+    /// Its probability among the labels only, after bias correction.
+    pub share: f64,
+}
+
+/// A prediction with everything the page shows about how it came to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// The prediction itself.
+    pub prediction: Prediction,
+    /// Per label, in the task's order, with the tokens that were added up.
+    pub labels: Vec<LabelScore>,
+    /// The most likely next tokens of the whole vocabulary, most likely first.
+    pub next: Vec<NextToken>,
+    /// Tokens of the whole prompt.
+    pub prompt_tokens: usize,
+    /// Tokens computed for this text.
+    pub tokens_computed: usize,
+    /// Tokens taken from the cached prefix.
+    pub tokens_reused: usize,
+    /// Set when the text was longer than fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<Truncation>,
+    /// Wall seconds of the engine for this text.
+    pub seconds: f64,
+    /// What a user should know: an empty text, forms that are not told apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// How a label's probability is made up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelScore {
+    /// The label's name.
+    pub name: String,
+    /// Natural logarithm of the label's total probability over the whole vocabulary.
+    pub logprob: f64,
+    /// `exp(logprob)`.
+    pub probability: f64,
+    /// Probability among the labels only, after bias correction.
+    pub share: f64,
+    /// The token sequences that count for the label, each once.
+    pub tokens: Vec<SequenceScore>,
+}
+
+/// One token sequence (nearly always a single token) that counts for a label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SequenceScore {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// The tokens' text.
+    pub text: String,
+    /// The surface forms that begin with this sequence.
+    pub forms: Vec<String>,
+    /// Natural logarithm of the sequence's probability.
+    pub logprob: f64,
+    /// `exp(logprob)`.
+    pub probability: f64,
+}
+
+/// A row of the next-token table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NextToken {
+    /// 1 for the most likely.
+    pub rank: usize,
+    /// Token id.
+    pub id: u32,
+    /// The token's text; bytes that are no UTF-8 by themselves are shown as `\xNN`.
+    pub token: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+    /// `exp(logprob)`.
+    pub probability: f64,
+    /// The label this token supports, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Where a too long text was cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Truncation {
+    /// Characters that were read.
+    pub kept_characters: usize,
+    /// Characters of the whole text.
+    pub total_characters: usize,
+    /// Tokens a whole prompt may have.
+    pub limit_tokens: usize,
+}
+
+/// What a task's labels become with a model's tokenizer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// The task's name.
+    pub name: String,
+    /// Per label, in the task's order.
+    pub labels: Vec<LabelReport>,
+    /// Tokens of the shared prefix that is computed once.
+    pub prefix_tokens: usize,
+    /// Collisions, multi-token forms and whatever else a user should know.
+    pub warnings: Vec<String>,
+}
+
+/// A label's surface forms as token ids.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelReport {
+    /// The label's name.
+    pub name: String,
+    /// Per surface form.
+    pub forms: Vec<FormReport>,
+}
+
+/// A surface form as token ids.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormReport {
+    /// The form as written in the task.
+    pub form: String,
+    /// All its token ids.
+    pub ids: Vec<u32>,
+    /// The text of each token.
+    pub tokens: Vec<String>,
+    /// How many of the ids are needed to tell the form from other labels' (0: another form of the label already
+    /// counts this token).
+    pub counted: usize,
+}
+
+/// Where a model comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelSource {
+    /// A model of the manifest: tried in order of `urls` (absolute), checked against size and hash.
+    Manifest {
+        /// Name in the manifest.
+        name: String,
+        /// File name under which it is kept.
+        file: String,
+        /// Size in bytes.
+        bytes: u64,
+        /// SHA-256 in lower-case hex.
+        sha256: String,
+        /// Absolute URLs, the page's own origin first.
+        urls: Vec<String>,
+    },
+    /// Any GGUF file at an absolute URL.
+    Url {
+        /// The URL.
+        url: String,
+    },
+    /// A file the user picked, as a `blob:` URL.
+    File {
+        /// `blob:` URL made from the picked file.
+        url: String,
+        /// The file's name.
+        name: String,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+}
+
+/// What is known of a loaded model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Manifest name or file name.
+    pub name: String,
+    /// `general.architecture`.
+    pub architecture: String,
+    /// The quantized type that most weights have, e.g. `Q4_1`.
+    pub quantization: String,
+    /// File size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file in lower-case hex.
+    pub sha256: String,
+    /// Parameters.
+    pub parameters: u64,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Hidden width.
+    pub width: usize,
+    /// Vocabulary size.
+    pub vocabulary: usize,
+    /// Longest prompt in tokens.
+    pub context: usize,
+    /// Whether the model carries a chat template.
+    pub chat_template: bool,
+    /// The backend rung in use, e.g. `CPU SIMD128`.
+    pub backend: String,
+    /// Why this rung.
+    pub backend_reason: String,
+    /// Threads in use.
+    pub threads: usize,
+    /// Seconds from the request to readiness.
+    pub load_seconds: f64,
+    /// Whether it came from this device's own storage.
+    pub from_cache: bool,
+    /// Whether it is kept for the next visit; when not, why not.
+    pub kept: std::result::Result<(), String>,
+}
+
+/// A stage of a long job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Bytes come over the network, or from the picked file, into this device's storage.
+    Download,
+    /// The stored file's hash is checked.
+    Verify,
+    /// Weights are read and laid out for the kernels.
+    Load,
+    /// The task's prefix is computed.
+    Prefix,
+    /// The text is computed.
+    Classify,
+}
+
+/// Progress of a long job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The stage.
+    pub stage: Stage,
+    /// Done so far, in bytes (download, verify, load) or tokens (prefix, classify).
+    pub done: u64,
+    /// The whole, where known.
+    pub total: Option<u64>,
+}
+
+/// What the device keeps for this page.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StorageReport {
+    /// Whether the origin-private file system is at hand.
+    pub available: bool,
+    /// Model files kept, with their size in bytes.
+    pub models: Vec<(String, u64)>,
+    /// Bytes in use by this origin, as the browser estimates.
+    pub used: Option<u64>,
+    /// Bytes this origin may use, as the browser estimates.
+    pub quota: Option<u64>,
+}
+
+/// A request to the worker. The page numbers its requests; every reply carries the number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToWorker {
+    /// The request's number.
+    pub id: u64,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What the page may ask of the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// The first message: page and worker compare protocol versions.
+    Hello {
+        /// The page's version.
+        protocol: u32,
+    },
+    /// Load a model; progress comes while it does. Answered with `Model`.
+    LoadModel {
+        /// Where from.
+        source: ModelSource,
+    },
+    /// Set the task that texts are classified with. Answered with `Task`.
+    SetTask {
+        /// The task.
+        task: Box<Task>,
+    },
+    /// Classify one text with the current task. A newer one makes older ones, not yet begun, end as cancelled.
+    Classify {
+        /// The text.
+        text: String,
+        /// How many next tokens to report.
+        top: usize,
+        /// Longest prompt in tokens; the text is cut to fit.
+        limit_tokens: usize,
+    },
+    /// Stop an earlier request.
+    Cancel {
+        /// Its number.
+        target: u64,
+    },
+    /// What is kept on the device. Answered with `Storage`.
+    Storage,
+    /// Remove a kept model file. Answered with `Storage`.
+    Forget {
+        /// File name as reported.
+        file: String,
+    },
+}
+
+/// A reply from the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FromWorker {
+    /// The number of the request it answers.
+    pub id: u64,
+    /// The answer.
+    pub reply: Reply,
+}
+
+/// What the worker answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// The worker is up; its protocol version.
+    Hello {
+        /// The worker's version.
+        protocol: u32,
+    },
+    /// More to come.
+    Progress(Progress),
+    /// The model is ready.
+    Model(Box<ModelInfo>),
+    /// The task is ready.
+    Task(TaskReport),
+    /// The text is classified.
+    Classified(Box<Classification>),
+    /// What is kept on the device.
+    Storage(StorageReport),
+    /// It failed; everything that was there before still is.
+    Failed(Error),
+}

@@ -1,0 +1,110 @@
+//! A task: what to ask, in which words, and which words count as which answer.
+//!
+//! The task file (TOML) is the one thing a user writes. This floor turns it and a text into the prompt's characters
+//! and into the labels' surface forms; it knows no tokenizer and no model (the label trie takes token ids that
+//! somebody above computed).
+
+use serde::{Deserialize, Serialize};
+
+/// A classification task, as written in a task file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// Short name, shown in lists.
+    pub name: String,
+    /// System message of a chat prompt; text before everything otherwise. Empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
+    /// Text before the examples. Empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instruction: String,
+    /// The text's frame, with `{text}` exactly once.
+    pub template: String,
+    /// Render through the model's own chat template.
+    #[serde(default)]
+    pub chat: bool,
+    /// Whether the labels are an unordered set or a scale.
+    #[serde(default)]
+    pub kind: TaskKind,
+    /// Few-shot examples, rendered with the same template plus the label's first form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<FewShotExample>,
+    /// The labels, at least two.
+    pub labels: Vec<Label>,
+    /// Label-bias correction.
+    #[serde(default)]
+    pub bias: Bias,
+}
+
+/// Whether the labels are an unordered set or a scale.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskKind {
+    /// Names without order.
+    #[default]
+    Nominal,
+    /// Steps of a scale; every label carries a value.
+    Ordinal,
+}
+
+/// A worked example shown to the model before the text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FewShotExample {
+    /// The example's text.
+    pub text: String,
+    /// The name of its label.
+    pub label: String,
+}
+
+/// One possible answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// The label's name, as it stands in data and predictions.
+    pub name: String,
+    /// The spellings that count as this answer, the first one being shown in examples. A leading space matters.
+    pub forms: Vec<String>,
+    /// Its place on the scale, for ordinal tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}
+
+/// How the labels' prior probability is corrected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bias {
+    /// The method.
+    #[serde(default)]
+    pub method: BiasMethod,
+    /// Texts without content, for the contextual method.
+    #[serde(default = "content_free", skip_serializing_if = "Vec::is_empty")]
+    pub content_free: Vec<String>,
+}
+
+impl Default for Bias {
+    fn default() -> Self {
+        Self { method: BiasMethod::None, content_free: content_free() }
+    }
+}
+
+fn content_free() -> Vec<String> {
+    ["N/A", "[MASK]", ""].map(String::from).to_vec()
+}
+
+/// Methods of label-bias correction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BiasMethod {
+    /// No correction.
+    #[default]
+    None,
+    /// Contextual calibration (Zhao 2021): divide by what texts without content score.
+    Contextual,
+    /// Batch calibration (Zhou 2023): divide by the mean score over the batch.
+    Batch,
+    /// Domain-context calibration (Fei 2023): divide by what random words of the domain score.
+    Domain,
+    /// Domain-conditional pointwise mutual information (Holtzman 2021).
+    Pmi,
+}
