@@ -3,8 +3,25 @@
 //! The task file (TOML) is the one thing a user writes. This floor turns it and a text into the prompt's characters
 //! and into the labels' surface forms; it knows no tokenizer and no model (the label trie takes token ids that
 //! somebody above computed).
+//!
+//! | module | turns | into |
+//! |---|---|---|
+//! | [`file`](self::file) | TOML text | a checked [`Task`], and back; its SHA-256 |
+//! | [`check`] | a [`Task`] | everything that is wrong with it |
+//! | [`prompt`] | a [`Task`] (and a model's chat template) | the characters around a text |
+//! | [`chat`] | a chat template and messages | a rendered conversation |
+//! | [`trie`] | labels' token ids | which token sequences to add up for which label |
+
+pub mod chat;
+pub mod check;
+pub mod file;
+pub mod prompt;
+pub mod trie;
 
 use serde::{Deserialize, Serialize};
+
+/// Where the text goes in a template.
+pub const TEXT_PLACE: &str = "{text}";
 
 /// A classification task, as written in a task file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +51,25 @@ pub struct Task {
     /// Label-bias correction.
     #[serde(default)]
     pub bias: Bias,
+}
+
+/// The task files that come with the project, the default one first: name and TOML text.
+pub const BUILT_IN: [(&str, &str); 3] = [
+    ("sentiment", include_str!("../../tasks/sentiment.toml")),
+    ("sentiment-yes-no", include_str!("../../tasks/sentiment-yes-no.toml")),
+    ("topic", include_str!("../../tasks/topic.toml")),
+];
+
+impl Task {
+    /// The label of that name.
+    pub fn label(&self, name: &str) -> Option<&Label> {
+        self.labels.iter().find(|label| label.name == name)
+    }
+
+    /// The template's characters before and after the text's place; `None` unless it has exactly one.
+    pub fn template_parts(&self) -> Option<(&str, &str)> {
+        self.template.split_once(TEXT_PLACE).filter(|(_, after)| !after.contains(TEXT_PLACE))
+    }
 }
 
 /// Whether the labels are an unordered set or a scale.
@@ -78,7 +114,7 @@ pub struct Bias {
     #[serde(default)]
     pub method: BiasMethod,
     /// Texts without content, for the contextual method.
-    #[serde(default = "content_free", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default = "content_free")]
     pub content_free: Vec<String>,
 }
 
@@ -107,4 +143,50 @@ pub enum BiasMethod {
     Domain,
     /// Domain-conditional pointwise mutual information (Holtzman 2021).
     Pmi,
+}
+
+impl TaskKind {
+    /// The word in task files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nominal => "nominal",
+            Self::Ordinal => "ordinal",
+        }
+    }
+}
+
+impl BiasMethod {
+    /// The word in task files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Contextual => "contextual",
+            Self::Batch => "batch",
+            Self::Domain => "domain",
+            Self::Pmi => "pmi",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_tasks_are_right_and_named_like_their_files() {
+        for (name, text) in BUILT_IN {
+            let task = Task::from_toml(text).unwrap();
+            assert_eq!(task.name, name);
+            assert!(task.advice().is_empty(), "{name}: {:?}", task.advice());
+            assert_eq!(Task::from_toml(task.to_toml()).unwrap(), task);
+        }
+    }
+
+    #[test]
+    fn json_keeps_an_empty_list_of_content_free_texts() {
+        let mut task = Task::from_toml(BUILT_IN[0].1).unwrap();
+        task.bias.content_free.clear();
+        let json = serde_json::to_string(&task).unwrap();
+        assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);
+    }
 }
