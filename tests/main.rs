@@ -1,0 +1,4 @@
+//! The one integration binary: each topic is a module beside this file.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod architecture;
