@@ -2,3 +2,5 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod architecture;
+#[cfg(not(target_arch = "wasm32"))]
+mod browser;

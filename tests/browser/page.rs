@@ -1,0 +1,120 @@
+//! The page as a person uses it: load the model, type, read the answer. One place knows its ids.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+
+/// Long enough for a debug machine under load; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A tab that shows the page.
+#[derive(Clone)]
+pub struct Page {
+    pub client: Client,
+    pub url: String,
+}
+
+/// The answer to a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The label that won.
+    pub label: String,
+    /// Per label its probability over the whole vocabulary.
+    pub probabilities: BTreeMap<String, f64>,
+}
+
+impl Page {
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Runs a script's body; `arguments[0]` is `argument`.
+    pub async fn script(&self, body: &str, argument: impl Into<Value>) -> Value {
+        let result = self.client.execute(body, vec![argument.into()]).await;
+        result.unwrap_or_else(|error| panic!("{body}: {error}"))
+    }
+
+    /// Runs the body of an asynchronous function, and answers with what it returns, or `{"refused": why}`.
+    pub async fn script_later(&self, body: &str, argument: impl Into<Value>) -> Value {
+        let whole = format!(
+            "const done = arguments[arguments.length - 1];
+             (async (argument) => {{ {body} }})(arguments[0]).then(done, why => done({{ refused: String(why) }}));"
+        );
+        let result = self.client.execute_async(&whole, vec![argument.into()]).await;
+        result.unwrap_or_else(|error| panic!("{body}: {error}"))
+    }
+
+    /// Waits until `condition`, an expression, holds; says `what` was waited for if it never does.
+    pub async fn wait_until(&self, what: &str, condition: &str) {
+        let begun = Instant::now();
+        let body = format!("return Boolean({condition});");
+        while self.script(&body, Value::Null).await != json!(true) {
+            assert!(begun.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits for an element and its text.
+    pub async fn text_of(&self, css: &str) -> String {
+        self.wait_until(css, &format!("document.querySelector({css:?})?.innerText")).await;
+        let text = self.script("return document.querySelector(arguments[0]).innerText;", css).await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    pub async fn click(&self, css: &str) {
+        self.wait_until(css, &format!("document.querySelector({css:?}) && !document.querySelector({css:?}).disabled"))
+            .await;
+        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Loads the default model as a first visitor does.
+    pub async fn load_model(&self) {
+        self.click("#load-model").await;
+        self.wait_for_model().await;
+    }
+
+    pub async fn wait_for_model(&self) {
+        self.wait_until("a loaded model", "document.querySelector('#model-chip .dot-ready')").await;
+    }
+
+    /// Puts a text into the box as if it had been pasted. ChromeDriver cannot type characters beyond the first plane.
+    pub async fn enter(&self, text: &str) {
+        self.script(
+            "const area = document.querySelector('#text');
+             area.value = arguments[0];
+             area.dispatchEvent(new Event('input', { bubbles: true }));",
+            text,
+        )
+        .await;
+    }
+
+    /// Waits until the page shows the answer to what stands in the box.
+    pub async fn settle(&self) {
+        self.wait_until("a settled answer", "document.querySelector('#result')?.getAttribute('aria-busy') === 'false'")
+            .await;
+    }
+
+    /// What the page shows, settled.
+    pub async fn answer(&self) -> Answer {
+        self.settle().await;
+        let label = self.text_of("[data-testid=decision-label]").await;
+        let bars = self
+            .script(
+                "return Array.from(document.querySelectorAll('#bars [data-label]'),
+                     bar => [bar.dataset.label, Number(bar.dataset.probability)]);",
+                Value::Null,
+            )
+            .await;
+        let bars: Vec<(String, f64)> = serde_json::from_value(bars).expect("every bar carries its probability");
+        Answer { label, probabilities: bars.into_iter().collect() }
+    }
+
+    /// Types and reads.
+    pub async fn classify(&self, text: &str) -> Answer {
+        self.enter(text).await;
+        self.answer().await
+    }
+}

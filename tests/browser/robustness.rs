@@ -1,0 +1,108 @@
+//! What people do to a page: wrong files, strange texts, a second tab.
+
+use fantoccini::Locator;
+use serde_json::{Value, json};
+
+use super::visit::with_page;
+
+#[test]
+fn an_unsupported_file_gets_a_plain_message_and_a_way_on() {
+    with_page("an_unsupported_file_gets_a_plain_message_and_a_way_on", async |visit| {
+        let page = &visit.page;
+        let file = |name: &str, content: &[u8]| {
+            let path = visit.folder.path().join(name);
+            std::fs::write(&path, content).expect("a file");
+            path.to_string_lossy().into_owned()
+        };
+        page.click("#other-model").await;
+        let input = page.client.find(Locator::Css("[data-testid=model-file]")).await.expect("a file field");
+
+        input.send_keys(&file("picture.png", b"\x89PNG\r\n\x1a\n")).await.expect("the file is chosen");
+        let message = page.text_of("[data-testid=model-file-wrong]").await;
+        assert!(message.contains("picture.png") && message.contains(".gguf"), "{message}");
+
+        for (name, content) in [
+            ("not-a-model.gguf", &b"This is a letter to my aunt, not a model."[..]),
+            ("empty.gguf", b""),
+            ("cut.gguf", b"GGUF\x03\0\0\0"),
+        ] {
+            let input = page.client.find(Locator::Css("[data-testid=model-file]")).await.expect("a file field");
+            input.send_keys(&file(name, content)).await.expect("the file is chosen");
+            let message = page.text_of("[data-testid=load-error]").await;
+            assert!(message.len() > 20, "{name}: {message}");
+            println!("{name}: {}", message.replace('\n', " · "));
+            page.click("[data-testid=load-error] [data-testid=way-on]").await;
+            page.wait_until("the way on", "document.querySelector('#load-model')").await;
+            if page.script("return document.querySelector('#other-model').parentElement.open;", Value::Null).await
+                == json!(false)
+            {
+                page.click("#other-model").await;
+            }
+        }
+        // Nothing is broken: the default model still loads.
+        page.load_model().await;
+        page.classify("I love this movie!").await;
+    });
+}
+
+#[test]
+fn strange_texts_do_not_break_it() {
+    with_page("strange_texts_do_not_break_it", async |visit| {
+        let page = &visit.page;
+        page.load_model().await;
+        let usual = page.classify("I love this movie!").await;
+
+        page.enter("").await;
+        let empty = page.text_of("[data-testid=empty-text]").await;
+        assert!(!empty.is_empty());
+
+        page.enter(&"😀".repeat(10_000)).await;
+        page.settle().await;
+        let cut = page.text_of("[data-testid=truncated]").await;
+        assert!(cut.contains("10,000") || cut.contains("10000"), "it says where the text was cut: {cut}");
+
+        page.enter("   \n\t ").await;
+        page.text_of("[data-testid=empty-text]").await;
+        for text in ["\u{0}\u{1}\u{202e}\u{feff}", "<script>document.title = 'broken'</script>", "a"] {
+            let answer = page.classify(text).await;
+            assert!(answer.probabilities.values().all(|value| (0.0..=1.0).contains(value)), "{text:?}: {answer:?}");
+        }
+        assert_ne!(page.client.title().await.expect("a title"), "broken");
+        assert_eq!(page.classify("I love this movie!").await, usual, "the same text, the same answer, after all that");
+    });
+}
+
+#[test]
+fn a_new_text_replaces_the_question_under_way() {
+    with_page("a_new_text_replaces_the_question_under_way", async |visit| {
+        let page = &visit.page;
+        page.load_model().await;
+        let usual = page.classify("I love this movie!").await;
+        page.enter(&"A long text that takes the engine a while. ".repeat(150)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        assert_eq!(page.classify("I love this movie!").await, usual);
+        // The stale answer does not come after all.
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        assert_eq!(page.answer().await, usual);
+    });
+}
+
+#[test]
+fn two_tabs_work_side_by_side() {
+    with_page("two_tabs_work_side_by_side", async |visit| {
+        let page = &visit.page;
+        page.load_model().await;
+        let first = page.classify("I love this movie!").await;
+        let tab = page.client.window().await.expect("the first tab");
+
+        let second = page.client.new_window(true).await.expect("a second tab");
+        page.client.switch_to_window(second.handle).await.expect("it is there");
+        page.client.goto(&page.url).await.expect("the page opens again");
+        page.wait_for_model().await;
+        assert_eq!(page.classify("I love this movie!").await, first, "the second tab");
+
+        page.client.switch_to_window(tab).await.expect("the first is still there");
+        assert_eq!(page.classify("It works.").await.probabilities.len(), first.probabilities.len());
+        assert_eq!(page.classify("I love this movie!").await, first, "the first tab");
+    });
+}
