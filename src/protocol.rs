@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::task::Task;
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -207,6 +207,11 @@ pub enum ModelSource {
         name: String,
         /// Its size in bytes.
         bytes: u64,
+    },
+    /// A model that is kept on the device, by the file name in [`StorageReport::models`].
+    Kept {
+        /// The file name.
+        file: String,
     },
 }
 

@@ -1,0 +1,56 @@
+//! Switches in the page's address that force what is otherwise rare: so that tests, and whoever looks at the page,
+//! can see it without a full disk or a broken browser.
+//!
+//! | switch | does |
+//! |---|---|
+//! | `storage=none` | no file is kept, as in a browser without a private file system |
+//! | `storage-full-after=N` | the disk is full after N bytes of a model |
+//! | `engine-stops-after=N` | the engine traps at the N+1st text |
+
+/// The switches of this page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// No file is kept.
+    pub no_storage: bool,
+    /// The disk is full after so many bytes.
+    pub full_after: Option<u64>,
+    /// The engine traps after so many texts.
+    pub stops_after: Option<u64>,
+}
+
+impl Switches {
+    /// Reads an address's query (`?a=b&c=d`); what it does not know is nothing to it.
+    pub fn parse(query: &str) -> Self {
+        let mut switches = Self::default();
+        for pair in query.trim_start_matches('?').split('&') {
+            match pair.split_once('=') {
+                Some(("storage", "none")) => switches.no_storage = true,
+                Some(("storage-full-after", bytes)) => switches.full_after = bytes.parse().ok(),
+                Some(("engine-stops-after", texts)) => switches.stops_after = texts.parse().ok(),
+                _ => {}
+            }
+        }
+        switches
+    }
+
+    /// The switches of the page that this worker belongs to (its loader leaves them in the global scope).
+    pub fn of_worker() -> Self {
+        let query = js_sys::Reflect::get(&js_sys::global(), &"candorSwitches".into()).unwrap_or_default();
+        Self::parse(&query.as_string().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_knows() {
+        let both = Switches::parse("?x=1&storage-full-after=500&engine-stops-after=2");
+        assert_eq!(both, Switches { no_storage: false, full_after: Some(500), stops_after: Some(2) });
+        assert!(Switches::parse("?storage=none").no_storage);
+        for nothing in ["", "?", "?storage=", "?storage=some&storage-full-after=x"] {
+            assert_eq!(Switches::parse(nothing), Switches::default(), "{nothing}");
+        }
+    }
+}
