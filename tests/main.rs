@@ -4,3 +4,5 @@
 mod architecture;
 #[cfg(not(target_arch = "wasm32"))]
 mod browser;
+#[cfg(not(target_arch = "wasm32"))]
+mod statistics_reference;

@@ -8,6 +8,9 @@
 //! - A point estimate is not an answer: [`metrics`] come with an interval ([`intervals`] where the distribution is
 //!   known exactly, [`resampling`] elsewhere), beside their null value and the baselines.
 
+pub mod hygiene;
 pub mod intervals;
+pub mod metrics;
 pub mod pava;
+pub mod resampling;
 pub mod special;

@@ -1,0 +1,28 @@
+//! Metrics: how right, how well ranked and how well calibrated a set of confidences is.
+//!
+//! Every binary metric is a function of a [`View`]: a [`Sample`] (scores sorted once, with outcomes) together with how
+//! often each row counts. The rows as they are count once; a bootstrap resample is the same rows with other counts, so
+//! a value and its interval come from one implementation and a resample costs a pass, not a sort. A metric that does
+//! not exist for a view (an AUC with one class) is `None`.
+//!
+//! - [`binary`]: Brier, log loss, ROC AUC, AURC, Spiegelhalter's z
+//! - [`binned`]: calibration error over bins, its debiased forms and its null distribution
+//! - [`smece`]: smooth calibration error; [`corp`]: miscalibration, discrimination, uncertainty
+//! - [`classification`], [`multiclass`], [`ordinal`]: predicted against true labels
+//! - [`baselines`], [`paired`]: what the numbers must be compared with
+//! - [`report`]: all of it, with intervals and warnings, as the JSON of `candor metrics`
+
+pub mod baselines;
+pub mod binary;
+pub mod binned;
+pub mod classification;
+pub mod corp;
+pub mod evaluation;
+pub mod multiclass;
+pub mod ordinal;
+pub mod paired;
+pub mod report;
+mod sample;
+pub mod smece;
+
+pub use sample::{Sample, View};
