@@ -1,1 +1,188 @@
-//! classify
+//! A loaded model and a task become predictions.
+//!
+//! The task's frame is tokenized once, what all its prompts begin with is computed once ([`prepared`]), and each text
+//! costs only its own tokens. The labels' probabilities are read off the full next-token distribution ([`scores`]).
+//! Nothing here is native or web: the worker and the command line call the same functions.
+
+mod prepared;
+mod scores;
+
+use std::io::{Read, Seek};
+
+pub use self::prepared::PreparedTask;
+use crate::engine::{Cancel, Control, Engine, PackedBatch, Prefix, Query};
+use crate::error::{Error, Result};
+use crate::gguf::{GgufFile, QuantizedType};
+use crate::platform;
+use crate::protocol::{Classification, ModelInfo, NextToken, TaskReport};
+use crate::task::Task;
+use crate::task::chat::ChatTemplate;
+use crate::tokenizer::Tokenizer;
+
+/// How texts are classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How many next tokens to report for each text.
+    pub top: usize,
+    /// Longest prompt in tokens; a longer text is cut to fit. The model's context bounds it too.
+    pub limit_tokens: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { top: 0, limit_tokens: usize::MAX }
+    }
+}
+
+/// A loaded model with its tokenizer, and the task in use.
+pub struct Classifier {
+    engine: Engine,
+    tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+    facts: Facts,
+    task: Option<PreparedTask>,
+}
+
+/// What is said of a model file.
+struct Facts {
+    name: String,
+    quantization: String,
+    parameters: u64,
+    bytes: u64,
+    load_seconds: f64,
+}
+
+impl Classifier {
+    /// Loads a model from a GGUF file; `control` hears of bytes.
+    ///
+    /// # Errors
+    /// A file that is no GGUF or is cut; an architecture, tokenizer or type that is not supported, by name; a cancel.
+    pub async fn load<R: Read + Seek>(reader: R, name: &str, control: &mut Control<'_>) -> Result<Self> {
+        let started = platform::now();
+        let mut file = GgufFile::open(reader)?;
+        let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
+        let engine = Engine::load(&mut file, control).await?;
+        let template = file.metadata.optional("tokenizer.chat_template", crate::gguf::Metadata::str)?;
+        let template = template.map(|source| ChatTemplate {
+            source: source.to_owned(),
+            bos_token: tokenizer.bos_text(),
+            eos_token: tokenizer.eos_text(),
+            date: None,
+        });
+        let tensors = || file.tensors.values();
+        let mut kinds: Vec<(QuantizedType, u64)> = Vec::new();
+        for tensor in tensors() {
+            match kinds.iter_mut().find(|(kind, _)| *kind == tensor.kind) {
+                Some((_, elements)) => *elements += tensor.elements() as u64,
+                None => kinds.push((tensor.kind, tensor.elements() as u64)),
+            }
+        }
+        let most = kinds.iter().max_by_key(|(_, elements)| *elements);
+        let facts = Facts {
+            name: name.to_owned(),
+            quantization: most.map_or_else(String::new, |(kind, _)| kind.name().to_owned()),
+            parameters: kinds.iter().map(|(_, elements)| elements).sum(),
+            bytes: tensors().map(|tensor| tensor.offset + tensor.bytes as u64).max().unwrap_or(0),
+            load_seconds: platform::now() - started,
+        };
+        Ok(Self { engine, tokenizer, template, facts, task: None })
+    }
+
+    /// What is known of the model. The hash and whether it is kept are the store's to fill in.
+    pub fn model_info(&self) -> ModelInfo {
+        let config = self.engine.config();
+        let (backend, backend_reason) = self.engine.backend();
+        ModelInfo {
+            name: self.facts.name.clone(),
+            architecture: config.architecture.clone(),
+            quantization: self.facts.quantization.clone(),
+            bytes: self.facts.bytes,
+            sha256: String::new(),
+            parameters: self.facts.parameters,
+            layers: config.layers,
+            width: config.width,
+            vocabulary: config.vocabulary,
+            context: config.context,
+            chat_template: self.template.is_some(),
+            backend,
+            backend_reason,
+            threads: platform::threads(),
+            load_seconds: self.facts.load_seconds,
+            from_cache: true,
+            kept: Ok(()),
+        }
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Sets the task: checks it, tokenizes its frame and its labels, computes the shared prefix (`control` hears of
+    /// its tokens) and what its bias correction needs. On an error the task that was set before stays.
+    ///
+    /// # Errors
+    /// A task that is wrong or cannot be rendered with this model; labels that cannot be told apart; a cancel.
+    pub async fn set_task(&mut self, task: &Task, control: &mut Control<'_>) -> Result<TaskReport> {
+        let prepared = PreparedTask::new(task, &self.engine, &self.tokenizer, self.template.as_ref(), control).await?;
+        let report = prepared.report(&self.tokenizer);
+        self.task = Some(prepared);
+        Ok(report)
+    }
+
+    /// Classifies one text with the task that is set.
+    ///
+    /// # Errors
+    /// No task; a frame longer than the context; a cancel.
+    pub async fn classify(&self, text: &str, options: &Options, control: &mut Control<'_>) -> Result<Classification> {
+        let mut results = self.classify_batch(&[text], options, control).await?;
+        results.pop().ok_or_else(|| Error::internal("a batch of one gave no result"))
+    }
+
+    /// Classifies texts together, in order; `control` hears of tokens. Predictions are numbered from 1.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn classify_batch(
+        &self,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Classification>> {
+        let task = self.task.as_ref().ok_or_else(|| Error::usage("no task is set").help("set a task first"))?;
+        scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
+    }
+
+    /// The most likely next tokens after a prompt taken as it is, with the prompt's token ids.
+    ///
+    /// # Errors
+    /// An empty prompt; one longer than the context; a cancel.
+    pub async fn next_tokens(
+        &self,
+        prompt: &str,
+        special: bool,
+        top: usize,
+        control: &mut Control<'_>,
+    ) -> Result<(Vec<u32>, Vec<NextToken>)> {
+        let mut ids = self.tokenizer.encode(prompt, special)?;
+        if let Some(leading) = self.tokenizer.leading_token()
+            && ids.first() != Some(&leading)
+        {
+            ids.insert(0, leading);
+        }
+        if ids.is_empty() {
+            return Err(Error::usage("the prompt is empty").help("a next token needs at least one token before it"));
+        }
+        let batch = PackedBatch::of([ids.as_slice()])?;
+        let empty = Prefix::empty(self.engine.config());
+        let scored = self.engine.score(&empty, &batch, &Query { gather: Vec::new(), top }, control).await?;
+        let next = scored.first().map(|scores| scores::next_tokens(&self.tokenizer, &scores.top, |_| None));
+        Ok((ids, next.unwrap_or_default()))
+    }
+}
+
+/// A [`Control`] that reports nothing and cannot be cancelled, for short work.
+pub async fn quietly<T>(work: impl AsyncFnOnce(&mut Control<'_>) -> T) -> T {
+    let mut quiet = |_, _| {};
+    work(&mut Control::new(Cancel::default(), &mut quiet)).await
+}

@@ -13,8 +13,11 @@ use crate::error::{Error, Result};
 
 /// Unpacks one row (or several adjacent ones): `bytes` are whole blocks of `kind`, `out` has one place an element.
 ///
+/// Inlined, so that a caller compiled for a wider instruction set gets it in that set.
+///
 /// # Errors
 /// If the two lengths do not belong together.
+#[inline(always)]
 pub fn dequantize_row(kind: QuantizedType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
     if kind.row_bytes(out.len())? != bytes.len() {
         return Err(Error::internal(format!(
@@ -45,6 +48,7 @@ pub fn dequantize_row(kind: QuantizedType, bytes: &[u8], out: &mut [f32]) -> Res
 }
 
 /// Calls `unpack` for each block of `B` bytes and `N` elements.
+#[inline(always)]
 fn each<const B: usize, const N: usize>(bytes: &[u8], out: &mut [f32], unpack: impl Fn(&[u8; B], &mut [f32; N])) {
     let (blocks, _) = bytes.as_chunks::<B>();
     let (outs, _) = out.as_chunks_mut::<N>();
@@ -54,11 +58,13 @@ fn each<const B: usize, const N: usize>(bytes: &[u8], out: &mut [f32], unpack: i
 }
 
 /// The 16-bit float at `at`.
+#[inline(always)]
 fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
 /// Scale, 16 bytes of nibbles: low nibbles are elements 0–15, high nibbles 16–31; zero point 8.
+#[inline(always)]
 fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
     let scale = half_at(block, 0);
     for (i, byte) in block[2..].iter().enumerate() {
@@ -68,6 +74,7 @@ fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
 }
 
 /// Scale, minimum, 16 bytes of nibbles as in `q4_0`.
+#[inline(always)]
 fn q4_1(block: &[u8; 20], out: &mut [f32; 32]) {
     let (scale, minimum) = (half_at(block, 0), half_at(block, 2));
     for (i, byte) in block[4..].iter().enumerate() {
@@ -83,6 +90,7 @@ fn fifth_bits(high: &[u8], i: usize) -> (u8, u8) {
 }
 
 /// Scale, 4 bytes of fifth bits, nibbles as in `q4_0`; zero point 16.
+#[inline(always)]
 fn q5_0(block: &[u8; 22], out: &mut [f32; 32]) {
     let scale = half_at(block, 0);
     for (i, byte) in block[6..].iter().enumerate() {
@@ -93,6 +101,7 @@ fn q5_0(block: &[u8; 22], out: &mut [f32; 32]) {
 }
 
 /// Scale, minimum, 4 bytes of fifth bits, nibbles as in `q4_0`.
+#[inline(always)]
 fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
     let (scale, minimum) = (half_at(block, 0), half_at(block, 2));
     for (i, byte) in block[8..].iter().enumerate() {
@@ -103,6 +112,7 @@ fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
 }
 
 /// Scale, 32 signed bytes.
+#[inline(always)]
 fn q8_0(block: &[u8; 34], out: &mut [f32; 32]) {
     let scale = half_at(block, 0);
     for (out, byte) in out.iter_mut().zip(&block[2..]) {

@@ -1,0 +1,194 @@
+//! From next-token distributions to predictions.
+
+use indexmap::IndexMap;
+
+use super::Options;
+use super::prepared::PreparedTask;
+use crate::engine::{Control, Engine, PackedBatch, Prefix, Query, SegmentScores};
+use crate::error::{Error, Result};
+use crate::numeric::log_sum_exp;
+use crate::platform;
+use crate::protocol::{Classification, LabelProbability, LabelScore, NextToken, Prediction, SequenceScore, Truncation};
+use crate::task::trie::LabelMass;
+use crate::tokenizer::Tokenizer;
+
+/// A text's prompt and where its segments went.
+struct Prompt {
+    ids: Vec<u32>,
+    truncated: Option<Truncation>,
+    /// Tokens taken from the shared prefix: all of it, or none where the prompt does not begin with it.
+    reused: usize,
+}
+
+/// Classifies texts together: one segment a text and label-trie context, over the shared prefix.
+pub(super) async fn classify(
+    task: &PreparedTask,
+    engine: &Engine,
+    tokenizer: &Tokenizer,
+    texts: &[&str],
+    options: &Options,
+    control: &mut Control<'_>,
+) -> Result<Vec<Classification>> {
+    let started = platform::now();
+    let limit = options.limit_tokens.min(engine.config().context);
+    let mut prompts = Vec::with_capacity(texts.len());
+    for text in texts {
+        let (ids, truncated) = task.prompt_ids(tokenizer, text, limit)?;
+        let shares = ids.len() > task.prefix.len() && ids.starts_with(task.prefix.tokens());
+        prompts.push(Prompt { ids, truncated, reused: if shares { task.prefix.len() } else { 0 } });
+    }
+    let query = Query { gather: gathered(task), top: options.top };
+    let scored = score(task, engine, &prompts, &query, control).await?;
+    let seconds = (platform::now() - started) / texts.len().max(1) as f64;
+    let contexts = task.trie.contexts().len();
+    (texts.iter().zip(&prompts).zip(scored.chunks(contexts)).enumerate())
+        .map(|(index, ((text, prompt), scores))| {
+            let mut result = describe(task, tokenizer, &query, text, prompt, scores)?;
+            result.prediction.id = (index + 1).to_string();
+            result.seconds = seconds;
+            Ok(result)
+        })
+        .collect()
+}
+
+/// Scores every context of every prompt; results come prompt by prompt, contexts in the trie's order.
+async fn score(
+    task: &PreparedTask,
+    engine: &Engine,
+    prompts: &[Prompt],
+    query: &Query,
+    control: &mut Control<'_>,
+) -> Result<Vec<SegmentScores>> {
+    let contexts = task.trie.contexts();
+    let mut scored = vec![SegmentScores::default(); prompts.len() * contexts.len()];
+    let empty = Prefix::empty(engine.config());
+    for (prefix, shared) in [(&task.prefix, true), (&empty, false)] {
+        let mut batch = PackedBatch::new();
+        let mut places = Vec::new();
+        for (index, prompt) in prompts.iter().enumerate() {
+            if (prompt.reused > 0 || task.prefix.is_empty()) != shared {
+                continue;
+            }
+            for (place, context) in contexts.iter().enumerate() {
+                let mut segment = prompt.ids[prompt.reused..].to_vec();
+                segment.extend_from_slice(&context.path);
+                batch.push(&segment)?;
+                places.push(index * contexts.len() + place);
+            }
+        }
+        if batch.segments() > 0 {
+            let results = engine.score(prefix, &batch, query, control).await?;
+            places.into_iter().zip(results).for_each(|(place, result)| scored[place] = result);
+        }
+    }
+    Ok(scored)
+}
+
+/// Every token whose log-probability some context needs, ascending.
+fn gathered(task: &PreparedTask) -> Vec<u32> {
+    let mut ids: Vec<u32> = task.trie.contexts().iter().flat_map(|context| &context.tokens).copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn describe(
+    task: &PreparedTask,
+    tokenizer: &Tokenizer,
+    query: &Query,
+    text: &str,
+    prompt: &Prompt,
+    scores: &[SegmentScores],
+) -> Result<Classification> {
+    let logprob = |context: usize, token: u32| match query.gather.binary_search(&token) {
+        Ok(at) => scores[context].gathered[at],
+        Err(_) => f64::NEG_INFINITY,
+    };
+    let masses = task.trie.score(logprob);
+    let corrected: Vec<f64> = masses.iter().zip(&task.prior).map(|(mass, prior)| mass.logprob - prior).collect();
+    let total = log_sum_exp(&corrected);
+    let shares: Vec<f64> = corrected.iter().map(|score| (score - total).exp()).collect();
+    let winner = (0..shares.len())
+        .rev()
+        .max_by(|a, b| shares[*a].total_cmp(&shares[*b]))
+        .ok_or_else(|| Error::internal("a task without labels"))?;
+    let names: Vec<&str> = task.task.labels.iter().map(|label| label.name.as_str()).collect();
+    let label_mass: f64 = masses.iter().map(|mass| mass.logprob.exp()).sum();
+    let total_probability = masses[winner].logprob.exp();
+    let labels: IndexMap<String, LabelProbability> = (names.iter().zip(&masses).zip(&shares))
+        .map(|((name, mass), share)| ((*name).to_owned(), LabelProbability { logprob: mass.logprob, share: *share }))
+        .collect();
+    let label_of = |id: u32| task.trie.label_of_first_token(id).map(|label| names[label].to_owned());
+    let prediction = Prediction {
+        id: String::new(),
+        text: text.to_owned(),
+        group: None,
+        expected: None,
+        label: names[winner].to_owned(),
+        labels,
+        total_probability,
+        share: shares[winner],
+        other_mass: (1.0 - label_mass).max(0.0),
+        confidence: total_probability,
+        interval: None,
+        set: None,
+        correct: None,
+    };
+    let contexts = task.trie.contexts();
+    let paths: usize = contexts.iter().map(|context| context.path.len()).sum();
+    Ok(Classification {
+        labels: (names.iter().zip(&masses).zip(&shares))
+            .map(|((name, mass), share)| label_score(task, tokenizer, name, mass, *share))
+            .collect(),
+        next: next_tokens(tokenizer, &scores[0].top, label_of),
+        prompt_tokens: prompt.ids.len(),
+        tokens_computed: (prompt.ids.len() - prompt.reused) * contexts.len() + paths,
+        tokens_reused: prompt.reused * contexts.len(),
+        truncated: prompt.truncated.clone(),
+        seconds: 0.0,
+        warnings: warnings(text),
+        prediction,
+    })
+}
+
+fn label_score(task: &PreparedTask, tokenizer: &Tokenizer, name: &str, mass: &LabelMass, share: f64) -> LabelScore {
+    let tokens = (mass.claims.iter())
+        .map(|(claim, logprob)| {
+            let claim = &task.trie.claims()[*claim];
+            SequenceScore {
+                ids: claim.ids.clone(),
+                text: tokenizer.decode(&claim.ids),
+                forms: claim.forms.clone(),
+                logprob: *logprob,
+                probability: logprob.exp(),
+            }
+        })
+        .collect();
+    LabelScore { name: name.to_owned(), logprob: mass.logprob, probability: mass.logprob.exp(), share, tokens }
+}
+
+/// The next-token table; `label_of` names the label a token supports.
+pub(super) fn next_tokens(
+    tokenizer: &Tokenizer,
+    top: &[(u32, f64)],
+    label_of: impl Fn(u32) -> Option<String>,
+) -> Vec<NextToken> {
+    (top.iter().enumerate())
+        .map(|(index, (id, logprob))| NextToken {
+            rank: index + 1,
+            id: *id,
+            token: tokenizer.token_text(*id),
+            logprob: *logprob,
+            probability: logprob.exp(),
+            label: label_of(*id),
+        })
+        .collect()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    if text.trim().is_empty() {
+        vec!["The text is empty: this is what the model answers to nothing at all.".to_owned()]
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,122 @@
+//! What goes into a forward pass and what comes out.
+//!
+//! A batch is one flat list of tokens with segment offsets: variable length, no padding. Every token attends to a
+//! shared prefix and to its own segment's past; segments do not see each other.
+
+use crate::error::{Error, Result};
+
+/// Segments of tokens, laid end to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackedBatch {
+    tokens: Vec<u32>,
+    /// Where each segment ends in `tokens`.
+    ends: Vec<usize>,
+}
+
+impl PackedBatch {
+    /// A batch without segments.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A batch of these segments.
+    ///
+    /// # Errors
+    /// If a segment is empty.
+    pub fn of<'a>(segments: impl IntoIterator<Item = &'a [u32]>) -> Result<Self> {
+        let mut batch = Self::new();
+        segments.into_iter().try_for_each(|segment| batch.push(segment))?;
+        Ok(batch)
+    }
+
+    /// Appends a segment.
+    ///
+    /// # Errors
+    /// If it is empty: a distribution needs at least one token before it.
+    pub fn push(&mut self, segment: &[u32]) -> Result<()> {
+        if segment.is_empty() {
+            return Err(Error::internal("a segment needs at least one token"));
+        }
+        self.tokens.extend_from_slice(segment);
+        self.ends.push(self.tokens.len());
+        Ok(())
+    }
+
+    /// All tokens, segment after segment.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Number of segments.
+    pub fn segments(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The range of a segment in [`Self::tokens`].
+    pub fn range(&self, segment: usize) -> std::ops::Range<usize> {
+        let start = if segment == 0 { 0 } else { self.ends[segment - 1] };
+        start..self.ends[segment]
+    }
+
+    /// The tokens of a segment.
+    pub fn segment(&self, segment: usize) -> &[u32] {
+        &self.tokens[self.range(segment)]
+    }
+}
+
+/// What to read off each segment's next-token distribution.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Token ids whose log-probability is wanted.
+    pub gather: Vec<u32>,
+    /// How many of the most likely tokens are wanted.
+    pub top: usize,
+}
+
+/// A segment's next-token distribution, as asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SegmentScores {
+    /// Natural-log probability of each token of [`Query::gather`], over the whole vocabulary.
+    pub gathered: Vec<f64>,
+    /// The most likely tokens with their natural-log probabilities, most likely first, ties by id.
+    pub top: Vec<(u32, f64)>,
+}
+
+/// Reads one row of logits: full-vocabulary log-sum-exp in float64, label gather and top-k.
+pub fn read_logits(logits: &[f32], query: &Query) -> SegmentScores {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
+    let log_sum_exp = f64::from(max) + total.ln();
+    let logprob = |id: u32| logits.get(id as usize).map_or(f64::NEG_INFINITY, |l| f64::from(*l) - log_sum_exp);
+    let gathered = query.gather.iter().map(|id| logprob(*id)).collect();
+    let mut order: Vec<u32> = (0..logits.len() as u32).collect();
+    let by_likelihood = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    let top = query.top.min(order.len());
+    if top > 0 && top < order.len() {
+        order.select_nth_unstable_by(top - 1, by_likelihood);
+    }
+    order.truncate(top);
+    order.sort_unstable_by(by_likelihood);
+    SegmentScores { gathered, top: order.into_iter().map(|id| (id, logprob(id))).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_distribution() {
+        let logits = [0.0_f32, 3.0, 1.0, 3.0];
+        let scores = read_logits(&logits, &Query { gather: vec![2, 0], top: 3 });
+        let total: f64 = logits.iter().map(|l| f64::from(*l).exp()).sum();
+        assert!((scores.gathered[0] - (1.0 - total.ln())).abs() < 1e-12);
+        assert!((scores.gathered[1] + total.ln()).abs() < 1e-12);
+        assert_eq!(scores.top.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3, 2]);
+    }
+
+    #[test]
+    fn asks_for_more_than_there_is() {
+        assert_eq!(read_logits(&[1.0, 2.0], &Query { gather: vec![], top: 9 }).top.len(), 2);
+        assert!(PackedBatch::of([&[][..]]).is_err());
+    }
+}

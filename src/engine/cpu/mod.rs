@@ -1,0 +1,225 @@
+//! The CPU backend: float32 activations, weights kept in GGUF's own blocks.
+//!
+//! `lanes` names the instruction sets, `matrix` multiplies, `layers` has the small pieces, and the forward pass here
+//! strings them together as [`ModelConfig`] describes. In the last layer only the rows that are asked for need a
+//! query, an output projection and a feed-forward network; the head runs on those rows only.
+
+pub mod lanes;
+pub mod layers;
+pub mod matrix;
+
+use std::io::{Read, Seek};
+
+use self::layers::{Context, Rope};
+use self::matrix::Matrix;
+use crate::engine::batch::{PackedBatch, Query, SegmentScores, read_logits};
+use crate::engine::config::ModelConfig;
+use crate::engine::weights::{LayerWeights, Loader, WeightsOf};
+use crate::engine::{Control, Prefix};
+use crate::error::{Error, Result};
+use crate::gguf::GgufFile;
+use crate::platform;
+
+/// Rows of logits that are held at once: 32 × 49,152 float32 are 6 MB.
+const HEAD_ROWS: usize = 32;
+
+/// A model laid out for the CPU.
+pub struct CpuModel {
+    weights: WeightsOf<Matrix>,
+}
+
+impl CpuModel {
+    /// Reads all weights, tensor by tensor; `control` hears of bytes.
+    ///
+    /// # Errors
+    /// A tensor that is missing or has the wrong shape, by name; a file that cannot be read; a cancel.
+    pub async fn load<R: Read + Seek>(
+        file: &mut GgufFile<R>,
+        config: &ModelConfig,
+        control: &mut Control<'_>,
+    ) -> Result<Self> {
+        let mut loader = Loader::new(file, config, control, Matrix::new);
+        Ok(Self { weights: loader.load().await? })
+    }
+
+    /// Bytes of weights in memory.
+    pub fn weight_bytes(&self) -> usize {
+        self.weights.matrices().map(Matrix::byte_count).sum()
+    }
+
+    /// Extends `prefix` by `tokens`, which attend to it and to each other.
+    ///
+    /// # Errors
+    /// A cancel.
+    pub async fn extend(
+        &self,
+        config: &ModelConfig,
+        prefix: &mut Prefix,
+        tokens: &[u32],
+        control: &mut Control<'_>,
+    ) -> Result<()> {
+        let batch = PackedBatch::of([tokens])?;
+        let mut new_rows = Vec::with_capacity(config.layers);
+        self.forward(config, prefix, &batch, Wanted::KeysAndValues(&mut new_rows), control).await?;
+        prefix.append(tokens, new_rows);
+        Ok(())
+    }
+
+    /// Next-token distributions after each segment of `batch`, read off as `query` asks.
+    ///
+    /// # Errors
+    /// A cancel.
+    pub async fn score(
+        &self,
+        config: &ModelConfig,
+        prefix: &Prefix,
+        batch: &PackedBatch,
+        query: &Query,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<SegmentScores>> {
+        let last = self.forward(config, prefix, batch, Wanted::LastRows, control).await?;
+        let last = layers::rms_norm(&last, &self.weights.output_norm, config.norm_epsilon);
+        let head = self.weights.output.as_ref().unwrap_or(&self.weights.embedding);
+        let mut scores = Vec::with_capacity(batch.segments());
+        for rows in last.chunks(HEAD_ROWS * config.width) {
+            control.pace().await?;
+            let logits = head.multiply(rows);
+            let vocabulary = head.rows();
+            scores.extend(platform::map_indices(logits.len() / vocabulary, |row| {
+                read_logits(&logits[row * vocabulary..][..vocabulary], query)
+            }));
+        }
+        Ok(scores)
+    }
+
+    /// Runs the layers; returns the last row of each segment, or nothing when only keys and values are wanted.
+    async fn forward(
+        &self,
+        config: &ModelConfig,
+        prefix: &Prefix,
+        batch: &PackedBatch,
+        mut wanted: Wanted<'_>,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<f32>> {
+        let tokens = batch.tokens();
+        let mut x = vec![0.0; tokens.len() * config.width];
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= self.weights.embedding.rows()) {
+            return Err(Error::internal(format!("token id {token} is outside the model's vocabulary")));
+        }
+        platform::for_each_chunk(&mut x, config.width, |row, out| {
+            self.weights.embedding.unpack_row(tokens[row] as usize, out);
+        });
+        let mut rows = Rows::all(batch, prefix.len());
+        let most = rows.positions.iter().copied().max().unwrap_or(0);
+        let rope = Rope::new(config, &self.weights.rope_factors, prefix.len()..most + 1);
+        for (index, layer) in self.weights.layers.iter().enumerate() {
+            control.pace().await?;
+            let is_last = index + 1 == config.layers;
+            let normed = layers::rms_norm(&x, &layer.attention_norm, config.norm_epsilon);
+            let keys = project(config, layer, Projection::Key, &normed, &rope, &rows.positions);
+            let values = project(config, layer, Projection::Value, &normed, &rope, &rows.positions);
+            let mut queried = normed;
+            if is_last {
+                match &mut wanted {
+                    Wanted::KeysAndValues(store) => {
+                        store.push((keys, values));
+                        return Ok(Vec::new());
+                    }
+                    Wanted::LastRows => {
+                        let last: Vec<usize> = (0..batch.segments()).map(|s| batch.range(s).end - 1).collect();
+                        (x, queried) = (pick(&x, &last, config.width), pick(&queried, &last, config.width));
+                        rows = rows.pick(&last);
+                    }
+                }
+            }
+            let queries = project(config, layer, Projection::Query, &queried, &rope, &rows.positions);
+            let (prefix_keys, prefix_values) = prefix.layer(index);
+            let context = Context { prefix_keys, prefix_values, keys: &keys, values: &values };
+            let attended = layers::attention(config, &queries, &context, &rows.spans);
+            layers::add(&mut x, &layer.attention_output.multiply(&attended));
+            let normed = layers::rms_norm(&x, &layer.feed_forward_norm, config.norm_epsilon);
+            let mut gate = layer.gate.multiply(&normed);
+            layers::silu_gate(&mut gate, &layer.up.multiply(&normed), config.feed_forward);
+            layers::add(&mut x, &layer.down.multiply(&gate));
+            if let Wanted::KeysAndValues(store) = &mut wanted {
+                store.push((keys, values));
+            }
+        }
+        Ok(x)
+    }
+}
+
+/// What a forward pass is run for.
+enum Wanted<'a> {
+    /// The last row of each segment.
+    LastRows,
+    /// Each layer's keys and values, tokens × kv_width.
+    KeysAndValues(&'a mut Vec<(Vec<f32>, Vec<f32>)>),
+}
+
+/// Where each row of activations stands.
+struct Rows {
+    /// Position in its sequence, prefix included.
+    positions: Vec<usize>,
+    /// The batch rows it attends to.
+    spans: Vec<std::ops::Range<usize>>,
+}
+
+impl Rows {
+    fn all(batch: &PackedBatch, prefix: usize) -> Self {
+        let (mut positions, mut spans) = (Vec::new(), Vec::new());
+        for segment in 0..batch.segments() {
+            let range = batch.range(segment);
+            for row in range.clone() {
+                positions.push(prefix + row - range.start);
+                spans.push(range.start..row + 1);
+            }
+        }
+        Self { positions, spans }
+    }
+
+    fn pick(&self, rows: &[usize]) -> Self {
+        Self {
+            positions: rows.iter().map(|row| self.positions[*row]).collect(),
+            spans: rows.iter().map(|row| self.spans[*row].clone()).collect(),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Projection {
+    Query,
+    Key,
+    Value,
+}
+
+/// A query, key or value projection with its bias, head norm and rotation, where the model has them.
+fn project(
+    config: &ModelConfig,
+    layer: &LayerWeights<Matrix>,
+    which: Projection,
+    normed: &[f32],
+    rope: &Rope,
+    positions: &[usize],
+) -> Vec<f32> {
+    let (matrix, bias, norm) = match which {
+        Projection::Query => (&layer.query, &layer.query_bias, Some(&layer.query_norm)),
+        Projection::Key => (&layer.key, &layer.key_bias, Some(&layer.key_norm)),
+        Projection::Value => (&layer.value, &layer.value_bias, None),
+    };
+    let mut out = matrix.multiply(normed);
+    if !bias.is_empty() {
+        layers::add_bias(&mut out, bias);
+    }
+    if let Some(norm) = norm {
+        if !norm.is_empty() {
+            layers::rms_norm_in_place(&mut out, norm, config.norm_epsilon);
+        }
+        rope.apply(&mut out, matrix.rows(), config.head_width, positions);
+    }
+    out
+}
+
+fn pick(x: &[f32], rows: &[usize], width: usize) -> Vec<f32> {
+    rows.iter().flat_map(|row| &x[row * width..(row + 1) * width]).copied().collect()
+}
