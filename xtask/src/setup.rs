@@ -11,7 +11,7 @@ use xtask::{browser, place};
 use crate::step::{self, Done, Failure, Steps};
 
 /// Builds the page. Newer ones may need newer crates than a mirror of the registry has.
-const TRUNK: &str = "0.21.14";
+const TRUNK_VERSION: &str = "0.21.14";
 /// The model that the demo and the tests use, by its name in `models/manifest.toml`.
 const MODEL: &str = "smollm2-135m";
 
@@ -66,7 +66,9 @@ impl Home {
 
     /// trunk, once it is set up.
     pub fn trunk(&self) -> Result<Command, Failure> {
-        self.tool("trunk", TRUNK).map(|program| self.command(&program)).ok_or_else(|| missing("trunk", TRUNK))
+        self.tool("trunk", TRUNK_VERSION)
+            .map(|program| self.command(&program))
+            .ok_or_else(|| missing("trunk", TRUNK_VERSION))
     }
 
     /// wasm-bindgen's test runner, once it is set up.
@@ -90,13 +92,8 @@ pub fn cargo() -> Command {
 /// All that building the page needs; returns whether it is there.
 pub fn web(steps: &mut Steps, home: &Home) -> bool {
     let target = steps.run("wasm target", wasm_target);
-    let bindgen = steps.run("wasm-bindgen", || {
-        let version = wasm_bindgen_version()?;
-        // Without --locked: its lock file may name crates that a mirror of the registry does not have yet.
-        install(home, "wasm-bindgen", "wasm-bindgen-cli", &version, &[])
-    });
-    // Without TLS: trunk then cannot download anything, which it must not, and compiles in half the time.
-    let trunk = steps.run("trunk", || install(home, "trunk", "trunk", TRUNK, &["--locked", "--no-default-features"]));
+    let bindgen = steps.run("wasm-bindgen", || WASM_BINDGEN.install(home, &wasm_bindgen_version()?));
+    let trunk = steps.run("trunk", || TRUNK.install(home, TRUNK_VERSION));
     target && bindgen && trunk
 }
 
@@ -165,22 +162,40 @@ fn wasm_target() -> Result<Done, Failure> {
     )
 }
 
-fn install(home: &Home, program: &str, package: &str, version: &str, flags: &[&str]) -> Result<Done, Failure> {
-    if home.tool(program, version).is_some() {
-        return Ok(Done::Present);
+/// A program that comes as a crate.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    flags: &'static [&'static str],
+    /// How much the compiler optimizes it: as much as its own running time is worth.
+    optimization: &'static str,
+}
+
+/// Its version must be that of the crate. Without `--locked`: its lock file may name crates that a mirror of the
+/// registry does not have yet.
+const WASM_BINDGEN: Tool = Tool { program: "wasm-bindgen", package: "wasm-bindgen-cli", flags: &[], optimization: "3" };
+/// Without TLS trunk cannot download anything, which it must not, and compiles in half the time.
+const TRUNK: Tool =
+    Tool { program: "trunk", package: "trunk", flags: &["--locked", "--no-default-features"], optimization: "1" };
+
+impl Tool {
+    fn install(&self, home: &Home, version: &str) -> Result<Done, Failure> {
+        if home.tool(self.program, version).is_some() {
+            return Ok(Done::Present);
+        }
+        println!("      {} {version} is built from source, once; this takes minutes", self.package);
+        let mut command = cargo();
+        command.args(["install", "--quiet", "--force", "--root"]).arg(home.tools()).args(self.flags);
+        command.arg(format!("{}@{version}", self.package));
+        // Cargo's own temporary folder keeps it out of ours, and quick to build is worth more here than quick to run.
+        command.env_remove("CARGO_TARGET_DIR");
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.optimization);
+        command.env("CARGO_PROFILE_RELEASE_LTO", "off");
+        command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+        step::run(&mut command).map_err(|failure| {
+            failure.help("it needs a C compiler and the crates registry: see the first error above, then try again")
+        })
     }
-    println!("      {package} {version} is built from source, once; this takes minutes");
-    let mut command = cargo();
-    command.args(["install", "--quiet", "--force", "--root"]).arg(home.tools()).args(flags);
-    command.arg(format!("{package}@{version}"));
-    // Quick to build is worth more here than quick to run, and cargo's own temporary folder keeps it out of ours.
-    command.env_remove("CARGO_TARGET_DIR");
-    command.env("CARGO_PROFILE_RELEASE_LTO", "off");
-    command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
-    step::run(&mut command).map_err(|failure| {
-        failure
-            .help("it needs a C compiler and the crates registry; look at the first error above, then run this again")
-    })
 }
 
 /// The version of the `wasm-bindgen` crate that the page is built with; the tool must be of the same.

@@ -84,7 +84,7 @@ fn wasm_tests(home: &Home, must: bool) -> Result<Done, Failure> {
     let words = [quoted(&this), quoted(Path::new("run-wasm")), quoted(assets.folder()), quoted(&runner)];
     let mut command = cargo();
     command.args(["--config", &format!("target.wasm32-unknown-unknown.runner=[{}]", words.join(","))]);
-    command.arg("test").args(WASM).args(["--package", "candor", "--test", "main"]);
+    command.arg("test").args(WASM).args(["--package", "candor", "--test", "wasm"]);
     command.env("CHROMEDRIVER", &browser.driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     step::run(told(&mut command, must))
 }
