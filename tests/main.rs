@@ -4,3 +4,4 @@ mod architecture;
 mod browser;
 #[cfg(not(target_arch = "wasm32"))]
 mod statistics_reference;
+mod tiny_model;

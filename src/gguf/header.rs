@@ -161,7 +161,11 @@ fn metadata<R: Read + Seek>(source: &mut Source<R>, count: u64) -> Result<Metada
 }
 
 fn alignment(metadata: &Metadata) -> Result<u64> {
-    let alignment = metadata.optional("general.alignment", Metadata::u32)?.unwrap_or(DEFAULT_ALIGNMENT);
+    check_alignment(metadata.optional("general.alignment", Metadata::u32)?.unwrap_or(DEFAULT_ALIGNMENT))
+}
+
+/// Refuses what is not a power of two in a sensible range.
+pub(super) fn check_alignment(alignment: u32) -> Result<u64> {
     if alignment < 8 || !alignment.is_power_of_two() || alignment > LARGEST_ALIGNMENT {
         return Err(Error::format(format!(
             "the alignment is {alignment}; it must be a power of two from 8 to {LARGEST_ALIGNMENT}"

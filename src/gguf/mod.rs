@@ -14,12 +14,16 @@
 mod dequantize;
 mod header;
 mod metadata;
+mod quantize;
 mod quantized;
 mod source;
 mod tensor;
+mod writer;
 
 pub use dequantize::dequantize_row;
 pub use header::{DirectoryEntry, Header};
 pub use metadata::{Array, Metadata, StringArray, Value};
+pub use quantize::quantize_row;
 pub use quantized::{QuantizedType, type_name};
 pub use tensor::{GgufFile, TensorInfo};
+pub use writer::{GgufWriter, TensorPlan};
