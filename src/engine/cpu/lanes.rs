@@ -7,8 +7,11 @@
 pub trait Lanes: Copy {
     /// All zero.
     fn zero() -> Self;
-    /// The first eight numbers of a slice.
-    fn load(from: &[f32]) -> Self;
+    /// Eight numbers in memory.
+    ///
+    /// # Safety
+    /// `from` must be readable for eight numbers; no alignment is needed.
+    unsafe fn load(from: *const f32) -> Self;
     /// `self + a · b`.
     fn add_product(self, a: Self, b: Self) -> Self;
     /// The sum of the lanes.
@@ -21,10 +24,9 @@ impl Lanes for [f32; 8] {
         [0.0; 8]
     }
     #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        let mut lanes = [0.0; 8];
-        lanes.copy_from_slice(&from[..8]);
-        lanes
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { from.cast::<Self>().read_unaligned() }
     }
     #[inline(always)]
     fn add_product(mut self, a: Self, b: Self) -> Self {
@@ -51,10 +53,9 @@ mod x86 {
             unsafe { _mm256_setzero_ps() }
         }
         #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            let from = &from[..8];
-            // SAFETY: the slice holds eight numbers; AVX2 as above.
-            unsafe { _mm256_loadu_ps(from.as_ptr()) }
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller's promise; AVX2 as above.
+            unsafe { _mm256_loadu_ps(from) }
         }
         #[inline(always)]
         fn add_product(self, a: Self, b: Self) -> Self {
@@ -83,10 +84,9 @@ mod simd128 {
             (f32x4_splat(0.0), f32x4_splat(0.0))
         }
         #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            let from = &from[..8];
-            // SAFETY: the slice holds eight numbers.
-            unsafe { (v128_load(from.as_ptr().cast()), v128_load(from.as_ptr().add(4).cast())) }
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller's promise.
+            unsafe { (v128_load(from.cast()), v128_load(from.add(4).cast())) }
         }
         #[inline(always)]
         fn add_product(self, a: Self, b: Self) -> Self {

@@ -11,9 +11,9 @@ use crate::platform;
 
 /// Rows that are unpacked together: the unit of work of a thread.
 const TILE_ROWS: usize = 16;
-/// Rows and tokens whose dot products are held in registers: 4 × 3 accumulators, 3 activations, 1 weight.
-const REGISTER_ROWS: usize = 4;
-const REGISTER_TOKENS: usize = 3;
+/// Rows and tokens whose dot products are held in registers: 2 × 6 accumulators, two weights and one activation.
+const REGISTER_ROWS: usize = 2;
+const REGISTER_TOKENS: usize = 6;
 
 /// A matrix of `rows` × `columns` (outputs × inputs) in GGUF's block formats.
 pub struct Matrix {
@@ -124,64 +124,64 @@ impl Kernel for TileProduct<'_> {
     fn run<L: Lanes>(self) {
         let Self { weights, x, columns, tokens, out } = self;
         let rows = weights.len() / columns;
-        let mut row = 0;
-        while row < rows {
-            let height = (rows - row).min(REGISTER_ROWS);
-            let mut token = 0;
-            while token < tokens {
-                let width = (tokens - token).min(REGISTER_TOKENS);
+        let mut token = 0;
+        // Tokens outside, rows inside: a few tokens' activations stay in the nearest cache while the tile's rows pass.
+        while token < tokens {
+            let width = if tokens - token >= REGISTER_TOKENS { REGISTER_TOKENS } else { 1 };
+            let x = &x[token * columns..(token + width) * columns];
+            let mut row = 0;
+            while row < rows {
+                let height = if rows - row >= REGISTER_ROWS { REGISTER_ROWS } else { 1 };
                 let w = &weights[row * columns..(row + height) * columns];
-                let a = &x[token * columns..(token + width) * columns];
-                if height == REGISTER_ROWS && width == REGISTER_TOKENS {
-                    let sums = register_tile::<L, REGISTER_ROWS, REGISTER_TOKENS>(w, a, columns);
-                    for (r, sums) in sums.iter().enumerate() {
-                        out[(row + r) * tokens + token..][..REGISTER_TOKENS].copy_from_slice(sums);
-                    }
-                } else if height == REGISTER_ROWS && width == 1 {
-                    let sums = register_tile::<L, REGISTER_ROWS, 1>(w, a, columns);
-                    for (r, sums) in sums.iter().enumerate() {
-                        out[(row + r) * tokens + token] = sums[0];
-                    }
-                } else {
-                    for r in 0..height {
-                        for t in 0..width {
-                            let (w, a) = (&w[r * columns..][..columns], &a[t * columns..][..columns]);
-                            out[(row + r) * tokens + token + t] = register_tile::<L, 1, 1>(w, a, columns)[0][0];
-                        }
-                    }
+                let out = &mut out[row * tokens + token..];
+                match (height, width) {
+                    (1, 1) => register_tile::<L, 1, 1>(w, x, columns, out, tokens),
+                    (1, _) => register_tile::<L, 1, REGISTER_TOKENS>(w, x, columns, out, tokens),
+                    (_, 1) => register_tile::<L, REGISTER_ROWS, 1>(w, x, columns, out, tokens),
+                    _ => register_tile::<L, REGISTER_ROWS, REGISTER_TOKENS>(w, x, columns, out, tokens),
                 }
-                token += width;
+                row += height;
             }
-            row += height;
+            token += width;
         }
     }
 }
 
+/// Dot products of `R` rows with `T` tokens, both `columns` long and stored end to end; row `r`, token `t` goes to
+/// `out[r * stride + t]`.
 #[inline(always)]
-fn register_tile<L: Lanes, const R: usize, const T: usize>(w: &[f32], x: &[f32], columns: usize) -> [[f32; T]; R] {
-    let mut sums = [[L::zero(); T]; R];
+fn register_tile<L: Lanes, const R: usize, const T: usize>(
+    w: &[f32],
+    x: &[f32],
+    columns: usize,
+    out: &mut [f32],
+    stride: usize,
+) {
+    assert!(w.len() == R * columns && x.len() == T * columns);
     let whole = columns / 8 * 8;
-    let w_rows: [&[f32]; R] = std::array::from_fn(|r| &w[r * columns..(r + 1) * columns]);
-    let x_rows: [&[f32]; T] = std::array::from_fn(|t| &x[t * columns..(t + 1) * columns]);
+    let mut sums = [[L::zero(); T]; R];
     let mut column = 0;
     while column < whole {
-        let x_lanes: [L; T] = std::array::from_fn(|t| L::load(&x_rows[t][column..]));
+        let mut weights = [L::zero(); R];
         for r in 0..R {
-            let weight = L::load(&w_rows[r][column..]);
-            for t in 0..T {
-                sums[r][t] = sums[r][t].add_product(weight, x_lanes[t]);
+            // SAFETY: r < R and column + 8 ≤ columns, so these eight numbers lie inside `w`, whose length was checked.
+            weights[r] = unsafe { L::load(w.as_ptr().add(r * columns + column)) };
+        }
+        for t in 0..T {
+            // SAFETY: as above, for `x`.
+            let lanes = unsafe { L::load(x.as_ptr().add(t * columns + column)) };
+            for r in 0..R {
+                sums[r][t] = sums[r][t].add_product(weights[r], lanes);
             }
         }
         column += 8;
     }
-    let mut out = [[0.0; T]; R];
     for r in 0..R {
         for t in 0..T {
-            let rest: f32 = (whole..columns).map(|c| w_rows[r][c] * x_rows[t][c]).sum();
-            out[r][t] = sums[r][t].sum() + rest;
+            let rest: f32 = (whole..columns).map(|c| w[r * columns + c] * x[t * columns + c]).sum();
+            out[r * stride + t] = sums[r][t].sum() + rest;
         }
     }
-    out
 }
 
 /// `Σ a[i] · b[i]` over the shorter of the two.
@@ -193,7 +193,9 @@ impl Kernel for Dot<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
         let n = self.0.len().min(self.1.len());
-        register_tile::<L, 1, 1>(&self.0[..n], &self.1[..n], n)[0][0]
+        let mut product = [0.0];
+        register_tile::<L, 1, 1>(&self.0[..n], &self.1[..n], n, &mut product, 1);
+        product[0]
     }
 }
 
