@@ -3,5 +3,7 @@
 mod architecture;
 mod browser;
 #[cfg(not(target_arch = "wasm32"))]
+mod datasets;
+#[cfg(not(target_arch = "wasm32"))]
 mod statistics_reference;
 mod tiny_model;

@@ -1,0 +1,209 @@
+//! Text files → examples: one a line, the label in the file's name.
+//!
+//! Lines are trimmed; blank ones and those that begin with `#` are passed over (a note counts the comments, because a
+//! tweet may begin with a hash sign). With `stem-suffix`, `weak_positive.txt` gives the label `positive` and keeps
+//! `weak_positive` as group.
+
+use std::collections::BTreeSet;
+
+use super::lines::{Lines, utf8};
+use super::{Dataset, Example, LabelFrom, Options, in_file};
+use crate::error::{Error, Result};
+
+/// Reads one text file. Its rows are labelled only if `options.label_from` says how.
+///
+/// # Errors
+/// `Kind::Format` or `Kind::Input` where no line is good; with `options.strict`, for the first bad line.
+pub fn read_file(name: &str, bytes: &[u8], options: &Options) -> Result<Dataset> {
+    let mut dataset = Dataset::default();
+    let comments = add(&mut dataset, name, bytes, options.label_from, options)?;
+    note_comments(&mut dataset, comments);
+    dataset.finished()
+}
+
+/// Reads the `.txt` files among `files` (name and content), in the order of their names.
+///
+/// # Errors
+/// As [`read_file`]; also where none is a text file.
+pub fn read_folder(files: &[(String, Vec<u8>)], options: &Options) -> Result<Dataset> {
+    let is_text = |name: &str| name.to_ascii_lowercase().ends_with(".txt");
+    let mut texts: Vec<_> = files.iter().filter(|(name, _)| is_text(name)).collect();
+    texts.sort_by(|a, b| a.0.cmp(&b.0));
+    if texts.is_empty() {
+        return Err(Error::input("the folder holds no .txt files")
+            .help("put one file a label into it, e.g. positive.txt, with one example a line"));
+    }
+    let mut dataset = Dataset::default();
+    let label_from = options.label_from.or_else(|| {
+        let guess = guess_label_from(&texts.iter().map(|(name, _)| stem(name)).collect::<Vec<_>>())?;
+        dataset.notes.push(match guess {
+            LabelFrom::Stem => "labels are the files' names".to_owned(),
+            LabelFrom::StemSuffix => "labels are the last words of the files' names, groups the names".to_owned(),
+        });
+        Some(guess)
+    });
+    let mut comments = 0;
+    for (name, bytes) in &texts {
+        let before = dataset.problems.len();
+        comments +=
+            add(&mut dataset, name, bytes, label_from, options).map_err(|error| error.at_file(name.as_str()))?;
+        for problem in &mut dataset.problems[before..] {
+            problem.file.get_or_insert_with(|| name.clone());
+        }
+    }
+    if texts.len() < files.len() {
+        dataset.notes.push(format!("{} files are no .txt files and were passed over", files.len() - texts.len()));
+    }
+    note_comments(&mut dataset, comments);
+    let first = texts[0].0.clone();
+    if texts.len() == 1 { in_file(&first, dataset.finished()) } else { dataset.finished() }
+}
+
+/// Adds a file's lines; gives the number of comments among them.
+fn add(
+    dataset: &mut Dataset,
+    name: &str,
+    bytes: &[u8],
+    label_from: Option<LabelFrom>,
+    options: &Options,
+) -> Result<usize> {
+    let stem = stem(name);
+    let (label, group) = match label_from {
+        None => (None, None),
+        Some(LabelFrom::Stem) => (Some(stem), None),
+        Some(LabelFrom::StemSuffix) => (Some(suffix(stem)), Some(stem)),
+    };
+    let mut lines = Lines::new(bytes);
+    let mut comments = 0;
+    while let Some(line) = lines.next_line() {
+        let line = line.and_then(|(number, bytes)| Ok((number, utf8(number, bytes)?.trim())));
+        let row = match line {
+            Ok((_, "")) => continue,
+            Ok((_, text)) if text.starts_with('#') => {
+                comments += 1;
+                continue;
+            }
+            Ok((line, text)) => Ok(Example {
+                id: (dataset.examples.len() + dataset.left_out + 1).to_string(),
+                text: text.to_owned(),
+                label: label.map(str::to_owned),
+                group: group.map(str::to_owned),
+                line,
+            }),
+            Err(error) => Err(error),
+        };
+        dataset.take(row, options)?;
+    }
+    Ok(comments)
+}
+
+fn note_comments(dataset: &mut Dataset, comments: usize) {
+    if comments > 0 {
+        dataset.notes.push(format!("{comments} lines begin with # and were passed over as comments"));
+    }
+}
+
+/// The file's name without folders and ending.
+fn stem(name: &str) -> &str {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+/// What follows the last `_` (or, without one, the last `-`) of a stem; all of it where there is none.
+fn suffix(stem: &str) -> &str {
+    let last = stem.rsplit_once('_').or_else(|| stem.rsplit_once('-')).map_or(stem, |(_, last)| last);
+    if last.is_empty() { stem } else { last }
+}
+
+/// The last words, where several files share them and they tell at least two labels apart; else the whole names.
+fn guess_label_from(stems: &[&str]) -> Option<LabelFrom> {
+    if stems.len() < 2 {
+        return None;
+    }
+    let suffixes: BTreeSet<_> = stems.iter().map(|stem| suffix(stem)).collect();
+    let shared = suffixes.len() >= 2 && suffixes.len() < stems.len();
+    Some(if shared { LabelFrom::StemSuffix } else { LabelFrom::Stem })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn files(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+        list.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    fn shown(dataset: &Dataset) -> Vec<String> {
+        (dataset.examples.iter())
+            .map(|e| {
+                let (label, group) = (e.label.as_deref().unwrap_or("-"), e.group.as_deref().unwrap_or("-"));
+                format!("{} {} {label} {group} {}", e.id, e.text, e.line)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn names_become_labels() {
+        let folder = files(&[
+            ("d/weak_positive.txt", "\u{feff}# a comment\r\n\r\nb\r\n c \r\n"),
+            ("d/strong_positive.txt", "a"),
+            ("d/weak_negative.txt", "z\n"),
+            ("d/notes.md", "x"),
+        ]);
+        let dataset = read_folder(&folder, &Options::default()).unwrap();
+        let expected = [
+            "1 a positive strong_positive 1",
+            "2 z negative weak_negative 1",
+            "3 b positive weak_positive 3",
+            "4 c positive weak_positive 4",
+        ];
+        assert_eq!(shown(&dataset), expected);
+        assert_eq!(dataset.notes.len(), 3, "{:?}", dataset.notes);
+
+        let stem = Options { label_from: Some(LabelFrom::Stem), ..Options::default() };
+        assert_eq!(shown(&read_folder(&folder, &stem).unwrap())[0], "1 a strong_positive - 1");
+        let plain = read_folder(&files(&[("good.txt", "a"), ("bad.txt", "b")]), &Options::default()).unwrap();
+        assert_eq!(shown(&plain), ["1 b bad - 1", "2 a good - 1"]);
+    }
+
+    #[test]
+    fn one_file_is_unlabelled_unless_told() {
+        let options = Options { label_from: Some(LabelFrom::StemSuffix), ..Options::default() };
+        assert_eq!(shown(&read_file("very-good.txt", b"a", &Options::default()).unwrap()), ["1 a - - 1"]);
+        assert_eq!(shown(&read_file("very-good.txt", b"a", &options).unwrap()), ["1 a good very-good 1"]);
+    }
+
+    #[test]
+    fn problems_name_file_and_line() {
+        let mut folder = files(&[("a.txt", "x\n"), ("b.txt", "y\n")]);
+        folder[1].1.extend_from_slice(b"\xff\nz\n");
+        let dataset = read_folder(&folder, &Options::default()).unwrap();
+        assert_eq!(dataset.problems.len(), 1);
+        assert!(dataset.problems[0].to_string().starts_with("b.txt:2:1: "), "{}", dataset.problems[0]);
+        assert_eq!(dataset.examples[2].id, "4");
+        let strict = Options { strict: true, ..Options::default() };
+        assert!(read_folder(&folder, &strict).unwrap_err().to_string().starts_with("b.txt:2:1: "));
+        assert!(read_folder(&files(&[("a.md", "x")]), &strict).unwrap_err().message.contains("no .txt"));
+        assert!(read_folder(&files(&[("a.txt", "# x\n")]), &strict).unwrap_err().message.contains("no rows"));
+    }
+
+    #[test]
+    fn suffixes() {
+        let cases = [("a_b", "b"), ("a-b", "b"), ("a-b_c-d", "c-d"), ("a", "a"), ("a_", "a_"), ("", "")];
+        for (stem, expected) in cases {
+            assert_eq!(suffix(stem), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(name in any::<String>(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let options = Options { label_from: Some(LabelFrom::StemSuffix), ..Options::default() };
+            let _ = read_file(&name, &bytes, &options);
+            let _ = crate::dataset::read(&name, &bytes, &options);
+            let _ = read_folder(&[(format!("{name}.txt"), bytes)], &options);
+        }
+    }
+}
