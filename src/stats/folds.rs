@@ -59,9 +59,8 @@ impl Folds {
                 .help("add labelled rows or use fewer folds"));
         }
         let classes = rows.labels().map_or(1, |labels| labels.classes());
-        let stratum = |row: usize| {
-            2 * rows.labels().map_or(0, |labels| labels.expected(row)) + usize::from(rows.correct()[row])
-        };
+        let stratum =
+            |row: usize| 2 * rows.labels().map_or(0, |labels| labels.expected(row)) + usize::from(rows.correct()[row]);
         let mut in_stratum = vec![vec![0_usize; count]; 2 * classes];
         let mut sizes = vec![0_usize; count];
         let mut of_row = vec![0; rows.len()];
@@ -128,7 +127,10 @@ fn main_stratum(group: &[usize], stratum: &impl Fn(usize) -> usize) -> usize {
     }
     let mut counts: HashMap<usize, usize> = HashMap::new();
     group.iter().for_each(|&row| *counts.entry(stratum(row)).or_default() += 1);
-    counts.into_iter().min_by_key(|&(stratum, rows)| (std::cmp::Reverse(rows), stratum)).map_or(0, |(stratum, _)| stratum)
+    counts
+        .into_iter()
+        .min_by_key(|&(stratum, rows)| (std::cmp::Reverse(rows), stratum))
+        .map_or(0, |(stratum, _)| stratum)
 }
 
 #[cfg(test)]

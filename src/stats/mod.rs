@@ -8,9 +8,21 @@
 //! - A point estimate is not an answer: [`metrics`] come with an interval ([`intervals`] where the distribution is
 //!   known exactly, [`resampling`] elsewhere), beside their null value and the baselines.
 
+pub mod bias;
+pub mod calibrators;
+pub mod conformal;
+pub mod costs;
+pub mod cross_fit;
+pub mod folds;
+pub mod guarantee;
 pub mod hygiene;
 pub mod intervals;
 pub mod metrics;
+pub mod optimize;
 pub mod pava;
 pub mod resampling;
+pub mod rows;
+pub mod sample_size;
+pub mod saved;
+pub mod selection;
 pub mod special;

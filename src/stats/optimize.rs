@@ -53,8 +53,12 @@ struct Moments<const D: usize> {
 }
 
 impl<const D: usize> Moments<D> {
-    const ZERO: Self =
-        Self { loss: 0.0, gradient: [0.0; D], hessian: [[0.0; D]; D], least_margin: f64::INFINITY };
+    const ZERO: Self = Self { loss: 0.0, gradient: [0.0; D], hessian: [[0.0; D]; D], least_margin: f64::INFINITY };
+
+    /// The largest component of the gradient.
+    fn steepest(&self) -> f64 {
+        self.gradient.iter().fold(0.0_f64, |most, g| most.max(g.abs()))
+    }
 
     fn add(&mut self, other: &Self) {
         self.loss += other.loss;
@@ -92,8 +96,7 @@ pub fn logistic_regression<const D: usize>(
     let mut here = evaluate(&theta);
     let mut converged = false;
     for _ in 0..100 {
-        let gradient = here.gradient.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
-        if gradient <= 1e-11 * rows as f64 {
+        if here.steepest() <= 1e-13 * rows as f64 {
             converged = true;
             break;
         }
@@ -106,7 +109,9 @@ pub fn logistic_regression<const D: usize>(
                 next[i] -= scale * step[i];
             }
             let there = evaluate(&next);
-            if there.loss <= here.loss - 1e-4 * scale * slope {
+            // Near the optimum the loss no longer shows a gain that the gradient still does.
+            let polished = slope <= 1e-9 * here.loss.abs() && there.steepest() < here.steepest();
+            if there.loss <= here.loss - 1e-4 * scale * slope || polished {
                 break Some((next, there));
             }
             scale *= 0.5;
@@ -119,12 +124,7 @@ pub fn logistic_regression<const D: usize>(
             converged = true;
             break;
         };
-        let gained = here.loss - there.loss;
         (theta, here) = (next, there);
-        if gained <= 1e-16 * here.loss.abs() {
-            converged = true;
-            break;
-        }
     }
     LogisticFit { coefficients: theta, converged, separated: rows > 0 && here.least_margin > 0.0 }
 }
@@ -174,8 +174,9 @@ fn moments<const D: usize>(
 /// solution the one of least norm.
 fn solve_positive<const D: usize>(matrix: &[[f64; D]; D], right: &[f64; D]) -> [f64; D] {
     let trace: f64 = (0..D).map(|i| matrix[i][i]).sum();
-    // A Hessian that has vanished (every probability 0 or 1) leaves steepest descent.
-    let mut ridge = if trace > 0.0 { 1e-14 * trace } else { 1.0 };
+    // Small enough not to slow Newton's steps, large enough that rounding does not steer them where the matrix is
+    // singular. A Hessian that has vanished (every probability 0 or 1) leaves steepest descent.
+    let mut ridge = if trace > 0.0 { 1e-10 * trace } else { 1.0 };
     loop {
         if let Some(solution) = cholesky_solve(matrix, right, ridge) {
             return solution;

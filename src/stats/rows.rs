@@ -37,7 +37,9 @@ impl LabelRows {
     /// Fewer than two labels, lengths that do not fit, a true label out of range, NaN or +∞, no label possible at all.
     pub fn new(log_probabilities: &[f64], classes: usize, expected: Vec<usize>) -> Result<Self> {
         if classes < 2 {
-            return Err(Error::input(format!("{classes} label is too few to calibrate")).help("give two labels or more"));
+            return Err(
+                Error::input(format!("{classes} label is too few to calibrate")).help("give two labels or more")
+            );
         }
         if log_probabilities.len() != classes * expected.len() {
             return Err(Error::internal(format!(
@@ -151,7 +153,8 @@ impl Rows {
     /// # Errors
     /// No rows.
     pub fn from_labels(labels: LabelRows) -> Result<Self> {
-        let scores = (0..labels.len()).map(|row| labels.log_shares(row)[labels.predicted(row)].exp().min(1.0)).collect();
+        let scores =
+            (0..labels.len()).map(|row| labels.log_shares(row)[labels.predicted(row)].exp().min(1.0)).collect();
         let correct = (0..labels.len()).map(|row| labels.predicted(row) == labels.expected(row)).collect();
         Self::new(scores, correct)?.with_labels(labels)
     }

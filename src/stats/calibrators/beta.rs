@@ -52,6 +52,14 @@ impl Beta {
         fitted
     }
 
+    /// Fits a, b and c and keeps them whatever their signs: a plain logistic regression, whose curve may fall.
+    pub fn fit_unconstrained(rows: &Rows) -> Fitted<Self> {
+        let x: Vec<[f64; 2]> = rows.scores().iter().map(|&score| features(score)).collect();
+        let fit = regress(rows, |i| [x[i][0], x[i][1], 1.0]);
+        let [a, b, c] = fit.coefficients;
+        Self { a, b, c }.annotated(rows, fit.separated, fit.converged)
+    }
+
     /// Fits a = b and c: logistic calibration of the log-odds without smoothed targets.
     pub fn fit_am(rows: &Rows) -> Fitted<Self> {
         let x: Vec<f64> = rows.scores().iter().map(|&score| super::clipped_logit(score)).collect();

@@ -60,9 +60,7 @@ impl HistogramBinning {
         let falls = !model.values.is_sorted();
         let got = model.edges.len();
         let mut fitted = Fitted::clean(model);
-        fitted.note_if(got < bins, || {
-            format!("histogram binning: ties leave {got} of the {bins} bins asked for")
-        });
+        fitted.note_if(got < bins, || format!("histogram binning: ties leave {got} of the {bins} bins asked for"));
         fitted.note_if(falls, || {
             "histogram binning: the bins' accuracies do not always rise with the score, so the order of rows changes"
                 .into()

@@ -1,0 +1,153 @@
+//! Calibrators against what scikit-learn, betacal and venn-abers answer, on `../shared/reference/calibration.json`
+//! (or the file that `CANDOR_REFERENCE` names). Prints the largest difference of each quantity.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use candor::stats::calibrators::temperature::Unbounded;
+use candor::stats::calibrators::{Calibrator, FitOptions, Method};
+use candor::stats::conformal::least_ambiguous_threshold;
+use candor::stats::rows::{LabelRows, Rows};
+use serde_json::Value;
+
+fn reference() -> Option<Value> {
+    let path = std::env::var_os("CANDOR_REFERENCE").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/calibration.json"),
+        PathBuf::from,
+    );
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).expect("the reference is JSON")),
+        Err(_) => {
+            println!("skipped: no reference values at {}", path.display());
+            None
+        }
+    }
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().map(|v| v.as_f64().expect("a number")).collect()
+}
+
+/// The largest difference of each quantity, with where it was seen.
+#[derive(Default)]
+struct Differences {
+    largest: BTreeMap<String, (f64, String)>,
+    beyond: Vec<String>,
+}
+
+impl Differences {
+    fn add(&mut self, quantity: &str, place: &str, got: f64, want: f64, tolerance: f64) {
+        let difference = (got - want).abs();
+        // Written so that NaN fails.
+        if !(difference <= tolerance) {
+            self.beyond.push(format!("{quantity} at {place}: {got}, the reference says {want}"));
+        }
+        let entry = self.largest.entry(quantity.to_owned()).or_insert((-1.0, String::new()));
+        if difference > entry.0 {
+            *entry = (difference, place.to_owned());
+        }
+    }
+
+    /// Prints the largest differences and fails if any is beyond its tolerance.
+    fn judge(&self) {
+        for (quantity, (difference, place)) in &self.largest {
+            println!("{quantity:24} largest difference {difference:.2e} at {place}");
+        }
+        assert!(self.beyond.is_empty(), "{}", self.beyond.join("\n"));
+    }
+}
+
+#[test]
+fn score_calibrators_answer_as_the_libraries_that_define_them() {
+    let Some(reference) = reference() else { return };
+    let mut differences = Differences::default();
+    for case in reference["cases"].as_array().expect("cases") {
+        if case["kind"] != "binary" || case["expect"]["isotonic"].is_null() {
+            continue;
+        }
+        let (name, expect) = (case["name"].as_str().expect("a name"), &case["expect"]);
+        let scores = numbers(&case["score"]);
+        let correct = numbers(&case["correct"]).iter().map(|&y| y == 1.0).collect();
+        let constant = scores.iter().all(|s| *s == scores[0]);
+        let separable = name.contains("separated");
+        let rows = Rows::new(scores.clone(), correct).expect("rows");
+        let grid = numbers(&case["grid"]);
+        let fit = |method| Calibrator::fit(method, &rows, &FitOptions::default()).expect("a fit").model;
+        for (method, want, tolerance) in [
+            (Method::Isotonic, &expect["isotonic"], 1e-6),
+            (Method::VennAbers, &expect["venn_abers"]["p"], 1e-6),
+            (Method::Platt, &expect["platt_on_logit"]["grid"], 1e-4),
+            (Method::Beta, &expect["beta_abm"], 1e-2),
+            (Method::BetaAb, &expect["beta_ab"], 1e-3),
+            (Method::BetaAm, &expect["beta_am"], 1e-3),
+        ] {
+            let model = fit(method);
+            let parametric = !method.is_nonparametric();
+            for (&score, &want) in grid.iter().zip(&numbers(want)) {
+                // A constant score says nothing about other scores, and separable rows have no finite optimum: there
+                // the libraries answer with where their iteration happened to stop.
+                let unique = !parametric || !(constant && score != scores[0]);
+                if unique && !(separable && parametric && method != Method::Platt) {
+                    let got = model.apply(score).expect("a value");
+                    differences.add(method.name(), &format!("{name} {score}"), got, want, tolerance);
+                }
+                if separable && parametric && method != Method::Platt {
+                    let got = model.apply(score).expect("a value");
+                    differences.add(&format!("{method} (separable)"), &format!("{name} {score}"), got, want, 0.05);
+                }
+            }
+        }
+        let model = fit(Method::VennAbers);
+        for (i, &score) in grid.iter().enumerate() {
+            let p = model.interval(score).expect("an interval");
+            for (end, got) in [("p0", p.low), ("p1", p.high)] {
+                let want = numbers(&expect["venn_abers"][end])[i];
+                differences.add(&format!("venn_abers {end}"), &format!("{name} {score}"), got, want, 1e-6);
+            }
+        }
+        let Calibrator::Platt(platt) = fit(Method::Platt) else { panic!("not Platt") };
+        let want = &expect["platt_on_logit"];
+        differences.add("platt a", name, -platt.slope, want["a"].as_f64().expect("a"), 1e-3);
+        differences.add("platt b", name, -platt.intercept, want["b"].as_f64().expect("b"), 1e-3);
+    }
+    differences.judge();
+}
+
+#[test]
+fn label_temperature_and_conformal_threshold_answer_as_the_reference() {
+    let Some(reference) = reference() else { return };
+    let mut differences = Differences::default();
+    for case in reference["cases"].as_array().expect("cases") {
+        if case["kind"] != "multiclass" {
+            continue;
+        }
+        let (name, expect) = (case["name"].as_str().expect("a name"), &case["expect"]);
+        let logits = case["logits"].as_array().expect("logits");
+        let classes = logits[0].as_array().expect("a row").len();
+        let flat: Vec<f64> = logits.iter().flat_map(numbers).collect();
+        let labels: Vec<usize> = numbers(&case["label"]).iter().map(|&l| l as usize).collect();
+        let labels = LabelRows::new(&flat, classes, labels).expect("rows");
+        let rows = Rows::from_labels(labels.clone()).expect("rows");
+        let fitted = Calibrator::fit(Method::LabelTemperature, &rows, &FitOptions::default()).expect("a fit");
+        let Calibrator::LabelTemperature(temperature) = fitted.model else { panic!("not a temperature") };
+        if name.contains("separable") {
+            // scikit-learn stops at its bound here; the fit has to say that there is none.
+            assert_eq!(temperature.unbounded, Some(Unbounded::Zero), "{name}");
+            assert!(fitted.notes.iter().any(|note| note.contains("unbounded")), "{:?}", fitted.notes);
+        } else {
+            let want = expect["temperature"]["T"].as_f64().expect("T");
+            let got = temperature.temperature.expect("finite");
+            differences.add("temperature (log T)", name, got.ln(), want.ln(), 1e-3);
+        }
+        for (alpha, want) in expect["lac_qhat"].as_object().expect("q-hats") {
+            let alpha: f64 = alpha.parse().expect("a level");
+            let scores: Vec<f64> =
+                (0..labels.len()).map(|row| 1.0 - labels.log_shares(row)[labels.expected(row)].exp()).collect();
+            match (least_ambiguous_threshold(&scores, 1.0 - alpha), want.as_f64()) {
+                (Some(got), Some(want)) => differences.add("lac q-hat", name, got, want, 1e-6),
+                (got, want) => assert_eq!(got, want, "{name} {alpha}"),
+            }
+        }
+    }
+    differences.judge();
+}
