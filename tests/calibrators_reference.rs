@@ -38,8 +38,7 @@ struct Differences {
 impl Differences {
     fn add(&mut self, quantity: &str, place: &str, got: f64, want: f64, tolerance: f64) {
         let difference = (got - want).abs();
-        // Written so that NaN fails.
-        if !(difference <= tolerance) {
+        if difference.is_nan() || difference > tolerance {
             self.beyond.push(format!("{quantity} at {place}: {got}, the reference says {want}"));
         }
         let entry = self.largest.entry(quantity.to_owned()).or_insert((-1.0, String::new()));

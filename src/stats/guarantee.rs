@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn broken_promises_are_as_rare_as_promised() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-        let islands = |s: f64| if (s * 8.0) as u32 % 2 == 0 { 0.97 } else { 0.82 };
+        let islands = |s: f64| if ((s * 8.0) as u32).is_multiple_of(2) { 0.97 } else { 0.82 };
         type Curve<'a> = (&'a str, &'a dyn Fn(f64) -> f64, f64);
         let curves: [Curve; 5] = [
             ("just below", &|_| 0.899, 0.0),

@@ -192,8 +192,8 @@ fn cholesky_solve<const D: usize>(matrix: &[[f64; D]; D], right: &[f64; D], ridg
             let dot: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
             if i == j {
                 let pivot = matrix[i][i] + ridge - dot;
-                // Written so that a NaN pivot fails too; a ridge that has grown beyond everything always passes.
-                if !(pivot > 0.25 * ridge) && ridge.is_finite() {
+                // A ridge that has grown beyond everything always passes, so that the search for one ends.
+                if (pivot.is_nan() || pivot <= 0.25 * ridge) && ridge.is_finite() {
                     return None;
                 }
                 lower[i][i] = pivot.sqrt();

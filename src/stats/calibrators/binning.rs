@@ -81,7 +81,7 @@ impl HistogramBinning {
         for (edge, (sum, count)) in edges.into_iter().zip(sums) {
             if count > 0.0 {
                 model.edges.push(edge);
-                model.values.push((sum / count as f64).clamp(0.0, 1.0));
+                model.values.push((sum / count).clamp(0.0, 1.0));
             } else if let Some(last) = model.edges.last_mut() {
                 *last = edge;
             }
