@@ -139,9 +139,19 @@ impl AccuracyVolume {
             canvas.diamond("cc-fill-third cc-ring", (x, y), 6.0);
             canvas.svg.close();
         }
-        if let Some(chosen) = self.chosen.filter(|t| format::is_share(*t)) {
-            let x = upper.x.at(chosen);
-            canvas.svg.line("cc-line cc-thin cc-ink cc-dashed", (x, top), (x, bottom));
+        let Some(chosen) = self.chosen.filter(|t| format::is_share(*t)) else { return };
+        let x = upper.x.at(chosen);
+        canvas.svg.line("cc-line cc-thin cc-ink cc-dashed", (x, top), (x, bottom));
+        let Some(point) = self.sound().take_while(|p| p.threshold <= chosen + 1e-9).last() else { return };
+        let accuracy = point.accuracy.filter(|a| format::is_share(*a)).map(|a| (upper, a, "cc-fill-right"));
+        for (plot, value, class) in accuracy.into_iter().chain([(lower, point.share, "cc-fill-ink")]) {
+            let y = plot.y.at(value);
+            canvas.svg.circle(&format!("{class} cc-ring"), (x, y), 4.5);
+            let words = format::percent(value);
+            let width = text::bold_width(&words, SMALL);
+            let side = if x + width + 14.0 < plot.area.right { x + 8.0 + width / 2.0 } else { x - 8.0 - width / 2.0 };
+            let middle = (y + 12.0).clamp(plot.area.top + 8.0, plot.area.bottom - 8.0);
+            canvas.plate("cc-small cc-strong", Area::around((side, middle), width, 14.0), &words);
         }
     }
 
@@ -250,7 +260,8 @@ impl Picture for AccuracyVolume {
             canvas.paragraph("cc-small cc-strong", &words, 2);
         }
         if self.chosen.is_some_and(format::is_share) {
-            keys.push(key(Sign::Line("cc-line cc-thin cc-ink cc-dashed"), "threshold in use"));
+            let words = format!("threshold in use, {}", format::percent(self.chosen.unwrap_or_default()));
+            keys.push(key(Sign::Line("cc-line cc-thin cc-ink cc-dashed"), words));
         }
         canvas.legend(&keys);
 

@@ -103,11 +103,11 @@ impl Picture for BeforeAfter {
 
     fn description(&self) -> String {
         let mut words = format!(
-            "Two reliability diagrams. {}: {} {}: {}",
+            "Two reliability diagrams. {}: {}. {}: {}.",
             self.before.heading.title_or("Before"),
-            self.before.description(),
+            self.before.summary(),
             self.after.heading.title_or("After"),
-            self.after.description()
+            self.after.summary()
         );
         for measure in &self.measures {
             words.push_str(&format!(" {} goes from {} to {}.", measure.name, measure.before, measure.after));

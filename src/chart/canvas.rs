@@ -330,14 +330,18 @@ impl<'a> Canvas<'a> {
             .num("width", width)
             .num("height", height)
             .attr("role", if options.interactive { "group" } else { "img" })
-            .attr("aria-labelledby", &format!("{id}-title"))
-            .attr("aria-describedby", &format!("{id}-desc"));
+            .attr("aria-labelledby", &format!("{id}-title"));
+        if options.description {
+            root = root.attr("aria-describedby", &format!("{id}-desc"));
+        }
         if let Some(theme) = theme {
             root = root.attr("data-theme", theme);
         }
         root.open();
         svg.tag("title").attr("id", &format!("{id}-title")).text(title);
-        svg.tag("desc").attr("id", &format!("{id}-desc")).text(description);
+        if options.description {
+            svg.tag("desc").attr("id", &format!("{id}-desc")).text(description);
+        }
         match options.theme {
             Theme::Auto if options.style => svg.tag("style").text(&theme::stylesheet()),
             Theme::Auto => {}

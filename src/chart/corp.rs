@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::canvas::{Sign, key};
 use super::confidence_histogram::HistogramBin;
 use super::placement::Placement;
-use super::square::{BandPoint, CurvePoint, Square};
+use super::square::{BandPoint, CurvePoint, Square, readings};
 use super::table::{Cell, Table};
 use super::{Heading, Measure, Picture, Sheet, format};
 
@@ -34,11 +34,6 @@ impl CorpCurve {
     fn sound(&self) -> impl Iterator<Item = &CurvePoint> {
         self.curve.iter().filter(|p| format::is_share(p.confidence) && format::is_share(p.accuracy))
     }
-
-    /// The point that lies furthest from the diagonal.
-    fn furthest(&self) -> Option<&CurvePoint> {
-        self.sound().max_by(|a, b| (a.accuracy - a.confidence).abs().total_cmp(&(b.accuracy - b.confidence).abs()))
-    }
 }
 
 impl Picture for CorpCurve {
@@ -51,14 +46,11 @@ impl Picture for CorpCurve {
     }
 
     fn description(&self) -> String {
-        let Some(furthest) = self.furthest() else {
+        let curve: Vec<(f64, f64)> = self.sound().map(|p| (p.confidence, p.accuracy)).collect();
+        if curve.is_empty() {
             return "CORP reliability curve without rows.".to_string();
-        };
-        let mut words = format!(
-            "CORP reliability curve. It lies furthest from the diagonal at a stated confidence of {}, where {} are right.",
-            format::percent(furthest.confidence),
-            format::percent(furthest.accuracy)
-        );
+        }
+        let mut words = format!("CORP reliability curve. Read off it: {}.", readings(&curve));
         for measure in &self.measures {
             words.push_str(&format!(" {}: {}.", measure.name, measure.value));
         }

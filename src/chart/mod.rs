@@ -90,6 +90,8 @@ pub struct Options {
     pub interactive: bool,
     /// Whether the title is drawn; a figure with its own heading leaves it out. Screen readers get it either way.
     pub title: bool,
+    /// Whether the description is inside; a figure whose caption says the same leaves it out.
+    pub description: bool,
     /// Whether the style sheet is inside; a page that carries [`stylesheet`] itself leaves it out. A fixed theme always
     /// is inside.
     pub style: bool,
@@ -104,6 +106,7 @@ impl Default for Options {
             theme: Theme::Auto,
             interactive: false,
             title: true,
+            description: true,
             style: true,
         }
     }

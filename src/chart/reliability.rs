@@ -144,6 +144,21 @@ impl ReliabilityDiagram {
         canvas.svg.close();
     }
 
+    /// Rows, stripes and how many of these miss the diagonal, in words.
+    pub(super) fn summary(&self) -> String {
+        let sound: Vec<&ReliabilityPoint> = self.points.iter().filter(|point| point.is_sound()).collect();
+        let over = sound.iter().filter(|p| p.misses() && p.confidence > p.accuracy).count() as u64;
+        let under = sound.iter().filter(|p| p.misses() && p.confidence < p.accuracy).count() as u64;
+        let or_none = |n: u64| if n == 0 { "none".to_string() } else { format::count(n) };
+        format!(
+            "{} in {}, {} of them over-confident and {} under-confident beyond their 95% interval",
+            format::counted(self.rows(), "row", "rows"),
+            format::counted(sound.len() as u64, "stripe", "stripes"),
+            or_none(over),
+            or_none(under)
+        )
+    }
+
     /// What the signs mean; only those that occur.
     pub(super) fn keys(&self) -> Vec<Key> {
         let mut keys = vec![key(Sign::Disc, "a stripe of confidence; disc and number: its rows")];
@@ -206,17 +221,8 @@ impl Picture for ReliabilityDiagram {
         let Some(fullest) = sound.iter().max_by_key(|point| point.n) else {
             return "Reliability diagram without rows.".to_string();
         };
-        let over = sound.iter().filter(|p| p.misses() && p.confidence > p.accuracy).count() as u64;
-        let under = sound.iter().filter(|p| p.misses() && p.confidence < p.accuracy).count() as u64;
-        let mut words = format!(
-            "Reliability diagram of {} in {}. {} over-confident beyond chance, {} under-confident. \
-             The fullest stripe: {}.",
-            format::counted(self.rows(), "row", "rows"),
-            format::counted(sound.len() as u64, "stripe", "stripes"),
-            format::counted(over, "stripe is", "stripes are"),
-            format::count(under),
-            fullest.sentence()
-        );
+        let mut words =
+            format!("Reliability diagram of {}. The fullest stripe: {}.", self.summary(), fullest.sentence());
         for measure in &self.measures {
             words.push_str(&format!(" {}: {}.", measure.name, measure.value));
         }

@@ -70,7 +70,9 @@ pub struct Report {
 /// Width of a picture on a wide screen: the section's width without its padding.
 const WIDE: f64 = 710.0;
 /// On a narrow one.
-const NARROW: f64 = 330.0;
+const NARROW: f64 = 334.0;
+/// Rows of a table that are shown; the CSV has them all.
+const SHOWN: usize = 200;
 
 impl Report {
     /// The report as an HTML document.
@@ -186,7 +188,7 @@ fn warnings(html: &mut String, warnings: &[String]) {
 
 /// A picture, wide and narrow, with its caption and its table.
 fn figure(html: &mut String, chart: &Chart, id: &str) {
-    html.push_str(&format!("<figure aria-labelledby=\"{id}-caption\">\n"));
+    html.push_str(&format!("<figure aria-labelledby=\"{id}\">\n<h3 id=\"{id}\">{}</h3>\n", escape(&chart.title())));
     for (class, width) in [("wide", WIDE), ("narrow", NARROW)] {
         let options = Options {
             width,
@@ -195,15 +197,12 @@ fn figure(html: &mut String, chart: &Chart, id: &str) {
             theme: Theme::Auto,
             interactive: false,
             title: false,
+            description: false,
             style: false,
         };
         html.push_str(&format!("<div class=\"{class}\">{}</div>\n", chart.to_svg(&options)));
     }
-    html.push_str(&format!(
-        "<figcaption id=\"{id}-caption\"><strong>{}</strong>{}</figcaption>\n",
-        escape(&chart.title()),
-        escape(&chart.description())
-    ));
+    html.push_str(&format!("<figcaption>{}</figcaption>\n", escape(&chart.description())));
     html.push_str("<details>\n<summary>The numbers behind it, as a table</summary>\n");
     table_with_download(html, &chart.to_table());
     html.push_str("</details>\n</figure>\n");
@@ -214,7 +213,7 @@ fn table_with_download(html: &mut String, table: &Table) {
     let name = escape(&table.caption);
     html.push_str(&format!(
         "<div class=\"scroll\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">{}</div>\n",
-        table.to_html()
+        table.to_html(SHOWN)
     ));
     let mut file = identifier(&table.caption.to_lowercase());
     file.truncate(60);

@@ -166,7 +166,8 @@ impl Picture for SampleSizePanels {
     fn description(&self) -> String {
         let mut words =
             format!("Panels for {}.", format::counted(self.panels.len() as u64, "sample size", "sample sizes"));
-        for panel in self.panels.iter().take(12) {
+        let ends = self.panels.iter().take(1).chain(self.panels.iter().skip(1).last());
+        for panel in ends {
             if let Some(point) = panel.points.last() {
                 words.push_str(&format!(" {}.", sentence(panel.n, point)));
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::canvas::{Sign, key};
 use super::confidence_histogram::HistogramBin;
 use super::placement::Placement;
-use super::square::Square;
+use super::square::{Square, readings};
 use super::table::{Cell, Table};
 use super::{Heading, Measure, Picture, Sheet, format};
 
@@ -81,16 +81,11 @@ impl Picture for SmoothDiagram {
     }
 
     fn description(&self) -> String {
-        // Weighted by density: a gap where no rows are means nothing.
-        let weighed = |p: &SmoothPoint| (p.accuracy - p.confidence).abs() * p.density;
-        let Some(worst) = self.sound().max_by(|a, b| weighed(a).total_cmp(&weighed(b))) else {
+        let curve: Vec<(f64, f64)> = self.sound().map(|p| (p.confidence, p.accuracy)).collect();
+        if curve.is_empty() {
             return "Smooth reliability diagram without rows.".to_string();
-        };
-        let mut words = format!(
-            "Smooth reliability diagram. The gap that weighs most is at a stated confidence of {}, where {} are right.",
-            format::percent(worst.confidence),
-            format::percent(worst.accuracy)
-        );
+        }
+        let mut words = format!("Smooth reliability diagram. Read off it: {}.", readings(&curve));
         for measure in &self.measures {
             words.push_str(&format!(" {}: {}.", measure.name, measure.value));
         }

@@ -31,6 +31,26 @@ pub struct BandPoint {
     pub high: f64,
 }
 
+/// What a curve (by rising confidence) says at round confidences, in words, as in `stated 90%: 65.6% right`.
+pub(super) fn readings(curve: &[(f64, f64)]) -> String {
+    let (Some(first), Some(last)) = (curve.first(), curve.last()) else { return String::new() };
+    let mut words: Vec<String> = Vec::new();
+    for level in [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99] {
+        // The curve's very first rows are too few to be quoted.
+        if level < first.0 + 0.02 || level > last.0 {
+            continue;
+        }
+        let after = curve.partition_point(|(x, _)| *x < level).min(curve.len() - 1);
+        let (a, b) = (curve[after.saturating_sub(1)], curve[after]);
+        let share = if b.0 > a.0 { ((level - a.0) / (b.0 - a.0)).clamp(0.0, 1.0) } else { 1.0 };
+        words.push(format!("stated {:.0}%: {} right", level * 100.0, format::percent(a.1 + share * (b.1 - a.1))));
+    }
+    if words.is_empty() {
+        words.push(format!("stated {}: {} right", format::percent(last.0), format::percent(last.1)));
+    }
+    words.join("; ")
+}
+
 /// Largest side in pixels: beyond it a picture gets room for its legend instead.
 const LARGEST: f64 = 440.0;
 /// Least width of the column beside the square.

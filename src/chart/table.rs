@@ -121,8 +121,9 @@ impl Table {
         (0..self.columns.len()).map(move |i| row.get(i).unwrap_or(&Cell::Empty))
     }
 
-    /// The table as HTML: caption, column heads and row heads with their scope.
-    pub fn to_html(&self) -> String {
+    /// The table as HTML: caption, column heads and row heads with their scope. Of more rows than `limit` the first are
+    /// shown, with a line that says how many are missing.
+    pub fn to_html(&self, limit: usize) -> String {
         let mut html = String::from("<table>");
         if !self.caption.is_empty() {
             html.push_str(&format!("<caption>{}</caption>", escape(&self.caption)));
@@ -133,13 +134,17 @@ impl Table {
             html.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(column.align), escape(&column.name)));
         }
         html.push_str("</tr></thead><tbody>");
-        for row in &self.rows {
+        for row in self.rows.iter().take(limit) {
             html.push_str("<tr>");
             for (index, (cell, column)) in self.cells(row).zip(&self.columns).enumerate() {
                 let (open, close) = if index == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
                 html.push_str(&format!("<{open}{}>{}</{close}>", class(column.align), cell.html()));
             }
             html.push_str("</tr>");
+        }
+        if self.rows.len() > limit {
+            let missing = format::counted((self.rows.len() - limit) as u64, "more row", "more rows");
+            html.push_str(&format!("<tr><td colspan=\"{}\">… {missing} in the CSV</td></tr>", self.columns.len()));
         }
         html.push_str("</tbody></table>");
         html
@@ -203,7 +208,7 @@ mod tests {
 
     #[test]
     fn html_has_heads_and_no_markup_from_data() {
-        let html = table().to_html();
+        let html = table().to_html(10);
         assert!(html.contains("<caption>Rows &amp; &lt;counts&gt;</caption>"));
         assert!(html.contains("<th scope=\"col\" class=\"number\">rows</th>"));
         assert!(html.contains("<th scope=\"row\"><bdi>short</bdi></th>"));
@@ -211,5 +216,6 @@ mod tests {
         let document = roxmltree::Document::parse(&html).unwrap();
         let cells = document.descendants().filter(|n| n.has_tag_name("td") || n.has_tag_name("th")).count();
         assert_eq!(cells, 3 + 3 * 3);
+        assert!(table().to_html(1).contains("… 2 more rows in the CSV"));
     }
 }

@@ -67,7 +67,7 @@ const ROLES: [Role; 21] = [
 pub(super) const SERIES: usize = 6;
 
 /// What things look like: a selector inside the picture and its declarations.
-const RULES: [(&str, &str); 51] = [
+const RULES: [(&str, &str); 52] = [
     (
         "",
         "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;\
@@ -97,6 +97,7 @@ const RULES: [(&str, &str); 51] = [
     (".cc-ideal", "fill:none;stroke:var(--cc-muted);stroke-width:1.25px;stroke-dasharray:5 4"),
     (".cc-reference", "fill:none;stroke:var(--cc-muted);stroke-width:1.25px;stroke-dasharray:2 3"),
     (".cc-fill-muted", "fill:var(--cc-axis)"),
+    (".cc-fill-ink", "fill:var(--cc-ink)"),
     (".cc-fill-right", "fill:var(--cc-right)"),
     (".cc-fill-wrong", "fill:var(--cc-wrong)"),
     (".cc-fill-third", "fill:var(--cc-third)"),

@@ -193,7 +193,7 @@ proptest! {
         let options = Options { width, height, interactive, id_prefix: "p".to_string(), ..Options::default() };
         read(&chart.to_svg(&options)).check_inside();
         let table = chart.to_table();
-        prop_assert!(roxmltree::Document::parse(&table.to_html()).is_ok());
+        prop_assert!(roxmltree::Document::parse(&table.to_html(20)).is_ok());
         let csv = table.to_csv();
         let mut reader = csv::ReaderBuilder::new().from_reader(csv.as_bytes());
         prop_assert_eq!(reader.headers().unwrap().len(), table.columns.len());

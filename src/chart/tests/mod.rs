@@ -121,7 +121,7 @@ fn markup_and_endless_labels_stay_text() {
             assert!(!svg.contains("<script"));
             read(&svg).check_inside();
         }
-        assert!(!chart.to_table().to_html().contains("<script"));
+        assert!(!chart.to_table().to_html(100).contains("<script"));
     }
     let report = Report {
         title: "<b>".to_string(),
@@ -191,6 +191,7 @@ fn the_report_stands_alone() {
     assert_eq!(count("h1"), 1);
     assert_eq!(count("figure"), 22);
     assert_eq!(count("figcaption"), 22);
+    assert_eq!(count("h3"), 22);
     assert_eq!(count("details"), 22);
     assert_eq!(count("svg"), 44);
     let mut ids: Vec<&str> = document.descendants().filter_map(|n| n.attribute("id")).collect();
