@@ -9,15 +9,15 @@
 //! | [`codec`] | both | messages ↔ JavaScript values, without panics |
 //! | [`link`] | page | starts the worker, sends requests, hears replies, notices its end |
 //! | [`hosts`] | page | which hosts the page may talk to, and how a person allows one more |
-//! | [`engine`] | worker | takes requests in turn, holds model and task |
+//! | [`worker`](mod@worker) | worker | takes requests in turn, holds model and task |
 //! | [`store`] | worker | model files on this device |
 //! | [`switches`] | worker | switches in the page's address that force rare states |
 //! | [`requests`] | page | every network request of page and worker, as the browser itself reports it |
 
 pub mod codec;
-pub mod engine;
 pub mod hosts;
 pub mod link;
 pub mod requests;
 pub mod store;
 pub mod switches;
+pub mod worker;

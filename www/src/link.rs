@@ -26,7 +26,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, BroadcastChannel, MessageEvent, Url};
 
 use crate::codec::{Packet, StructuredCodec};
-use crate::engine::EngineWorker;
+use crate::worker::EngineWorker;
 use crate::requests;
 
 pub use crate::hosts::{allow_host, allowed_hosts, forbid_all_hosts, is_host_allowed, origin};

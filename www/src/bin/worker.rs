@@ -1,7 +1,7 @@
 //! The worker's program: the engine, waiting for requests.
 
 use candor_web::codec::StructuredCodec;
-use candor_web::engine::EngineWorker;
+use candor_web::worker::EngineWorker;
 use gloo::worker::Registrable;
 use wasm_bindgen::JsValue;
 

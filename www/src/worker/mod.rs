@@ -1,0 +1,242 @@
+//! The worker: takes requests in turn, holds the model and the task.
+//!
+//! A gloo actor on the outside, so that page and worker agree on how messages travel; inside, one asynchronous loop
+//! that does one job at a time ([`queue`]). The engine gives way now and then
+//! ([`candor::platform::breathe`]), and then messages come in: a cancel stops the running job, a question about
+//! storage is answered beside it, a newer text takes the place of one that waits.
+//!
+//! On a failure everything that was there before still is: a new model replaces the old one only when it is ready.
+
+pub mod job;
+pub mod queue;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use candor::classify::{Classifier, Options};
+use candor::engine::Control;
+use candor::error::{Error, Kind, Result};
+use candor::platform;
+use candor::protocol::{FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Reply, Request, Stage, ToWorker};
+use gloo::worker::{HandlerId, Worker, WorkerScope};
+use wasm_bindgen_futures::spawn_local;
+
+use self::job::{Reporter, Stop};
+use self::queue::Queue;
+use crate::codec::Packet;
+use crate::store::{Obtained, Store, Wanted, Watch, obtain};
+use crate::switches::Switches;
+
+/// The actor: gloo's end of it.
+pub struct EngineWorker {
+    desk: Rc<Desk>,
+}
+
+impl std::fmt::Debug for EngineWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EngineWorker")
+    }
+}
+
+impl Worker for EngineWorker {
+    type Message = ();
+    type Input = Packet;
+    type Output = Packet;
+
+    fn create(scope: &WorkerScope<Self>) -> Self {
+        Self { desk: Rc::new(Desk::new(scope.clone())) }
+    }
+
+    fn update(&mut self, _scope: &WorkerScope<Self>, (): ()) {}
+
+    fn received(&mut self, _scope: &WorkerScope<Self>, packet: Packet, from: HandlerId) {
+        *self.desk.page.borrow_mut() = Some(from);
+        match packet.unpack::<ToWorker>() {
+            Ok(message) => Rc::clone(&self.desk).take(message),
+            Err(error) => self.desk.answer(0, Reply::Failed(error)),
+        }
+    }
+}
+
+/// Everything the worker has.
+struct Desk {
+    scope: WorkerScope<EngineWorker>,
+    page: RefCell<Option<HandlerId>>,
+    queue: RefCell<Queue>,
+    working: Cell<bool>,
+    running: RefCell<Option<(u64, Stop)>>,
+    classifier: RefCell<Option<Classifier>>,
+    store: RefCell<Option<Rc<Store>>>,
+    switches: Switches,
+    texts: Cell<u64>,
+}
+
+impl Desk {
+    fn new(scope: WorkerScope<EngineWorker>) -> Self {
+        Self {
+            scope,
+            page: RefCell::default(),
+            queue: RefCell::default(),
+            working: Cell::new(false),
+            running: RefCell::default(),
+            classifier: RefCell::default(),
+            store: RefCell::default(),
+            switches: Switches::of_worker(),
+            texts: Cell::new(0),
+        }
+    }
+
+    fn answer(&self, id: u64, reply: Reply) {
+        let Some(page) = *self.page.borrow() else { return };
+        let packet = Packet::pack(&FromWorker { id, reply })
+            .or_else(|error| Packet::pack(&FromWorker { id, reply: Reply::Failed(error) }));
+        if let Ok(packet) = packet {
+            self.scope.respond(page, packet);
+        }
+    }
+
+    fn take(self: Rc<Self>, message: ToWorker) {
+        let id = message.id;
+        match message.request {
+            Request::Hello { .. } => self.answer(id, Reply::Hello { protocol: PROTOCOL_VERSION }),
+            Request::Cancel { target } => self.cancel(target),
+            Request::Storage => spawn_local(async move {
+                let store = self.store().await;
+                self.answer(id, store.report().await.map_or_else(Reply::Failed, Reply::Storage));
+            }),
+            Request::Forget { file } => spawn_local(async move {
+                let store = self.store().await;
+                let report = match store.forget(&file).await {
+                    Ok(()) => store.report().await,
+                    Err(error) => Err(error),
+                };
+                self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
+            }),
+            Request::LoadModel { .. } | Request::SetTask { .. } | Request::Classify { .. } => {
+                let superseded = self.queue.borrow_mut().push(message);
+                for older in superseded {
+                    self.answer(older, Reply::Failed(Error::new(Kind::Cancelled, "a newer request took its place")));
+                }
+                if !self.working.replace(true) {
+                    spawn_local(self.work());
+                }
+            }
+        }
+    }
+
+    fn cancel(&self, target: u64) {
+        if self.queue.borrow_mut().remove(target) {
+            self.answer(target, Reply::Failed(Error::new(Kind::Cancelled, "cancelled")));
+        } else if let Some((_, stop)) = self.running.borrow().as_ref().filter(|(id, _)| *id == target) {
+            stop.stop();
+        }
+    }
+
+    /// Does what waits, one after the other.
+    async fn work(self: Rc<Self>) {
+        loop {
+            let next = self.queue.borrow_mut().next();
+            let Some((id, request)) = next else { break };
+            let stop = Stop::new();
+            *self.running.borrow_mut() = Some((id, stop.clone()));
+            let outcome = self.run(id, request, &stop).await;
+            *self.running.borrow_mut() = None;
+            self.answer(id, outcome.unwrap_or_else(Reply::Failed));
+        }
+        self.working.set(false);
+    }
+
+    async fn run(&self, id: u64, request: Request, stop: &Stop) -> Result<Reply> {
+        match request {
+            Request::LoadModel { source } => self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info))),
+            Request::SetTask { task } => {
+                let mut classifier = self.borrow_classifier()?;
+                let mut reporter = self.reporter(id, Stage::Prefix);
+                let mut progress = |done, total| reporter.report(done, total);
+                let mut control = Control::new(stop.cancel(), &mut progress);
+                classifier.get().set_task(&task, &mut control).await.map(Reply::Task)
+            }
+            Request::Classify { text, top, limit_tokens } => {
+                self.count_text();
+                let mut classifier = self.borrow_classifier()?;
+                let mut reporter = self.reporter(id, Stage::Classify);
+                let mut progress = |done, total| reporter.report(done, total);
+                let mut control = Control::new(stop.cancel(), &mut progress);
+                let options = Options { top, limit_tokens };
+                let result = classifier.get().classify(&text, &options, &mut control).await;
+                result.map(|classification| Reply::Classified(Box::new(classification)))
+            }
+            _ => Err(Error::internal("a request was queued that needs no engine")),
+        }
+    }
+
+    async fn load(&self, id: u64, source: &ModelSource, stop: &Stop) -> Result<ModelInfo> {
+        let started = platform::now();
+        let wanted = Wanted::new(source)?;
+        let store = self.store().await;
+        let mut progress = |progress| self.answer(id, Reply::Progress(progress));
+        let obtained = obtain(&store, &wanted, &mut Watch::new(stop.signal()?, &mut progress)).await?;
+        let Obtained { reader, bytes, sha256, from_cache, kept } = obtained;
+        let mut reporter = self.reporter(id, Stage::Load);
+        let mut progress = |done, total| reporter.report(done, total);
+        let mut control = Control::new(stop.cancel(), &mut progress);
+        let loaded = Classifier::load(reader, &wanted.name, &mut control).await;
+        if let Err(error) = &loaded
+            && wanted.sha256.is_none()
+            && matches!(error.kind, Kind::Format | Kind::Unsupported | Kind::Input)
+        {
+            // Nobody is helped by keeping what this engine cannot use.
+            let _ = store.forget(&wanted.file).await;
+        }
+        let classifier = loaded.map_err(|error| error.at_file(&wanted.file))?;
+        let load_seconds = platform::now() - started;
+        let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
+        *self.classifier.borrow_mut() = Some(classifier);
+        Ok(info)
+    }
+
+    fn reporter(&self, id: u64, stage: Stage) -> Reporter<impl FnMut(candor::protocol::Progress)> {
+        Reporter::new(stage, move |progress| self.answer(id, Reply::Progress(progress)))
+    }
+
+    /// The classifier, out of its place for one job, and back at the job's end.
+    fn borrow_classifier(&self) -> Result<Borrowed<'_>> {
+        let classifier = self.classifier.borrow_mut().take();
+        let none = || Error::usage("no model is loaded").help("load a model first");
+        Ok(Borrowed { desk: self, classifier: Some(classifier.ok_or_else(none)?) })
+    }
+
+    fn count_text(&self) {
+        let texts = self.texts.get() + 1;
+        self.texts.set(texts);
+        if self.switches.stops_after.is_some_and(|limit| texts > limit) {
+            panic!("stopped by the page's address after {} texts", texts - 1);
+        }
+    }
+
+    async fn store(&self) -> Rc<Store> {
+        if let Some(store) = self.store.borrow().clone() {
+            return store;
+        }
+        let store = Rc::new(Store::open(&self.switches).await);
+        self.store.borrow_mut().get_or_insert(store).clone()
+    }
+}
+
+/// A classifier that goes back to its place when dropped.
+struct Borrowed<'a> {
+    desk: &'a Desk,
+    classifier: Option<Classifier>,
+}
+
+impl Borrowed<'_> {
+    fn get(&mut self) -> &mut Classifier {
+        self.classifier.as_mut().expect("it leaves only when this is dropped")
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        *self.desk.classifier.borrow_mut() = self.classifier.take();
+    }
+}
