@@ -11,12 +11,11 @@ const SHELL = ["./", "boot.js", "candor-web.js", "candor-web_bg.wasm", "worker.j
 
 const scope = self.registration.scope;
 
-// Everything that belongs to the site: the list above, and what its page names.
-async function shell() {
-  const page = await (await fetch(scope, { cache: "no-cache" })).text();
-  const named = [...page.matchAll(/(?:href|src)="([^"#]+)"/g)].map(([, address]) => address);
-  const addresses = [...SHELL, ...named].map((address) => new URL(address, scope));
-  return [...new Set(addresses.filter(isOurs).map((address) => address.href))];
+// What the site's page names: its styles, its icons.
+async function named(cache) {
+  const page = await (await cache.match(scope)).text();
+  const addresses = [...page.matchAll(/(?:href|src)="([^"#]+)"/g)].map(([, address]) => new URL(address, scope));
+  return addresses.filter(isOurs).map((address) => address.href);
 }
 
 function isOurs(address) {
@@ -30,14 +29,19 @@ async function keepShell() {
     if (!response.ok) throw new Error(`${address}: ${response.status}`);
     await cache.put(address, response);
   };
-  await Promise.all((await shell()).map(keep));
+  const shell = SHELL.map((address) => new URL(address, scope).href);
+  // Without one of these there is no page; without an icon there is.
+  await Promise.all(shell.map(keep));
+  const more = (await named(cache)).filter((address) => !shell.includes(address));
+  await Promise.allSettled(more.map(keep));
 }
 
-async function answer(request) {
+async function answer(event) {
+  const { request } = event;
   const cache = await caches.open(VERSION);
   try {
     const response = await fetch(request, { cache: "no-cache" });
-    if (response.status === 200) await cache.put(request, response.clone());
+    if (response.status === 200) event.waitUntil(cache.put(request, response.clone()));
     return response;
   } catch (error) {
     const kept = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
@@ -63,5 +67,5 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const plain = request.method === "GET" && !request.headers.has("range");
-  if (plain && isOurs(new URL(request.url))) event.respondWith(answer(request));
+  if (plain && isOurs(new URL(request.url))) event.respondWith(answer(event));
 });

@@ -26,8 +26,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, BroadcastChannel, MessageEvent, Url};
 
 use crate::codec::{Packet, StructuredCodec};
-use crate::worker::EngineWorker;
 use crate::requests;
+use crate::worker::EngineWorker;
 
 pub use crate::hosts::{allow_host, allowed_hosts, forbid_all_hosts, is_host_allowed, origin};
 pub use crate::requests::watch_requests;

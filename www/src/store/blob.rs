@@ -1,13 +1,15 @@
 //! `Read + Seek` over a `Blob`: a kept file's snapshot, or bytes that the browser holds for us.
 //!
 //! `FileReaderSync` exists in workers only and reads slices without a promise, which is what lets one synchronous
-//! reader serve a native file, a test's bytes and a browser. Unlike an access handle it takes no lock: any number of
-//! tabs read the same file.
+//! reader serve a native file, a test's bytes and a browser. It is slower than an access handle
+//! ([`super::reader`]), but takes no lock.
 
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom};
 
 use js_sys::Uint8Array;
 use web_sys::{Blob, FileReaderSync};
+
+use super::reader::target;
 
 /// Bytes of one slice: large enough that the browser's overhead a call disappears, small enough that the copy that
 /// passes through JavaScript's memory does not matter.
@@ -98,12 +100,7 @@ impl Read for BlobReader {
 
 impl Seek for BlobReader {
     fn seek(&mut self, to: SeekFrom) -> Result<u64> {
-        let target = match to {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-        };
-        self.position = target.ok_or(ErrorKind::InvalidInput)?;
+        self.position = target(to, self.position, self.length)?;
         Ok(self.position)
     }
 }

@@ -9,9 +9,8 @@
 //! kept (a private window, an old browser, a full disk), the bytes that have come are held as a `Blob`, whose memory
 //! is the browser's, and the reason is told.
 //!
-//! Several tabs: a writer holds a Web Lock per file, and the other tabs wait and watch the file grow. Reading needs no
-//! lock at all, because it goes through `File` snapshots ([`blob`]); the exclusive access handle of [`opfs`] is used
-//! for writing only.
+//! Several tabs: a writer holds a Web Lock per file, and the other tabs wait and watch the file grow. Readers do not
+//! wait for each other: whoever finds a file locked reads a snapshot of it ([`reader`]).
 //!
 //! | module | what |
 //! |---|---|
@@ -20,7 +19,7 @@
 //! | [`obtain`](mod@obtain) | kept file, resumed download or memory: the way from a source to a readable model |
 //! | [`sink`] | where the bytes go, and their hash |
 //! | [`opfs`] | folder and file handles |
-//! | [`blob`] | `Read + Seek` over a `Blob` or `File` |
+//! | [`reader`], [`blob`] | `Read + Seek` over a kept file, a `Blob` or a `File` |
 //! | [`record`] | what is known of a kept file |
 //! | [`locks`] | one writer a file |
 
@@ -29,6 +28,7 @@ pub mod fetching;
 pub mod locks;
 pub mod obtain;
 pub mod opfs;
+pub mod reader;
 pub mod record;
 pub mod sink;
 pub mod source;
@@ -106,7 +106,8 @@ impl Store {
 async fn estimate() -> (Option<u64>, Option<u64>) {
     let estimate = async {
         let promise = opfs::storage_manager()?.estimate().ok()?;
-        opfs::settled(promise).await.ok()?.dyn_into::<StorageEstimate>().ok()
+        // A dictionary: it has no class that could be checked.
+        Some(opfs::settled(promise).await.ok()?.unchecked_into::<StorageEstimate>())
     };
     match estimate.await {
         Some(estimate) => {

@@ -9,10 +9,10 @@ use gloo::timers::callback::Timeout;
 use web_sys::AbortSignal;
 
 use super::Store;
-use super::blob::BlobReader;
 use super::fetching::Download;
 use super::locks::Lock;
 use super::opfs::Folder;
+use super::reader::ModelReader;
 use super::record::{Record, UNFINISHED};
 use super::sink::Sink;
 use super::source::Wanted;
@@ -29,7 +29,7 @@ const HASHED_AT_ONCE: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Obtained {
     /// Its bytes.
-    pub reader: BlobReader,
+    pub reader: ModelReader,
     /// Its size.
     pub bytes: u64,
     /// SHA-256 in lower-case hex.
@@ -120,8 +120,7 @@ pub async fn obtain(store: &Store, wanted: &Wanted, watch: &mut Watch<'_>) -> Re
 async fn kept(folder: &Folder, wanted: &Wanted) -> Result<Option<Obtained>> {
     let Some(record) = Record::read(folder, &wanted.file).await else { return Ok(None) };
     let Some(sha256) = record.sha256.clone().filter(|_| wanted.accepts(&record)) else { return Ok(None) };
-    let Some(file) = folder.snapshot(&wanted.file).await? else { return Ok(None) };
-    let reader = BlobReader::new(file.into())?;
+    let Some(reader) = folder.reader(&wanted.file).await? else { return Ok(None) };
     let bytes = reader.length();
     Ok((bytes == record.bytes).then_some(Obtained { reader, bytes, sha256, from_cache: true, kept: Ok(()) }))
 }
@@ -157,7 +156,7 @@ async fn continued(
     });
     let snapshot = folder.snapshot(part).await?;
     let mut sink = Sink::file(folder, part, full_after).await?;
-    match snapshot.map(|file| BlobReader::new(file.into())).transpose()? {
+    match snapshot.map(|file| ModelReader::blob(file.into())).transpose()? {
         Some(mut reader) if same && wanted.bytes.is_none_or(|bytes| reader.length() <= bytes) => {
             let mut buffer = vec![0; HASHED_AT_ONCE];
             loop {
@@ -255,16 +254,15 @@ async fn finish(folder: &Folder, wanted: &Wanted, part: &str, sink: Sink, addres
         return Err(error);
     }
     let (reader, kept) = match held {
-        Some((blob, reason)) => (BlobReader::new(blob)?, Err(reason)),
+        Some((blob, reason)) => (ModelReader::blob(blob)?, Err(reason)),
         None => {
             let record = Record { address: address.to_owned(), validator: None, bytes, sha256: Some(sha256.clone()) };
             Record::remove(folder, &wanted.file).await?;
             folder.rename(part, &wanted.file).await?;
             record.write(folder, &wanted.file).await?;
             Record::remove(folder, part).await?;
-            let file = folder.snapshot(&wanted.file).await?;
-            let file = file.ok_or_else(|| Error::new(Kind::Io, format!("{} was not kept", wanted.file)))?;
-            (BlobReader::new(file.into())?, Ok(()))
+            let reader = folder.reader(&wanted.file).await?;
+            (reader.ok_or_else(|| Error::new(Kind::Io, format!("{} was not kept", wanted.file)))?, Ok(()))
         }
     };
     Ok(Obtained { reader, bytes, sha256, from_cache: false, kept })
@@ -275,7 +273,7 @@ fn held(wanted: &Wanted, sink: Sink) -> Result<Obtained> {
     let (sha256, held) = sink.finish()?;
     check(wanted, bytes, &sha256)?;
     let (blob, reason) = held.ok_or_else(|| Error::internal("a model in memory has no memory"))?;
-    Ok(Obtained { reader: BlobReader::new(blob)?, bytes, sha256, from_cache: false, kept: Err(reason) })
+    Ok(Obtained { reader: ModelReader::blob(blob)?, bytes, sha256, from_cache: false, kept: Err(reason) })
 }
 
 /// Whether what came is what was wanted.
@@ -285,6 +283,9 @@ fn check(wanted: &Wanted, bytes: u64, sha256: &str) -> Result<()> {
             .at_file(&wanted.file)
             .help("the download was damaged, or the file has changed at its source; try again"))
     };
+    if bytes == 0 {
+        return wrong("the file is empty".to_owned());
+    }
     match &wanted.sha256 {
         Some(expected) if expected != sha256 => {
             wrong(format!("the SHA-256 should be {expected}, but is {sha256} ({bytes} bytes)"))

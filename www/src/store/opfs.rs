@@ -4,7 +4,7 @@
 //! open one locks its file for every tab).
 
 use candor::error::{Error, Kind, Result};
-use js_sys::{Array, AsyncIterator, Function, Promise, Reflect, Uint8Array};
+use js_sys::{Array, AsyncIterator, Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -14,6 +14,7 @@ use web_sys::{
 
 use super::blob::BlobReader;
 use super::exception;
+use super::reader::{HandleReader, ModelReader};
 
 /// The folder's name in the origin's root.
 const FOLDER: &str = "models";
@@ -77,6 +78,19 @@ impl Folder {
             Err(thrown) if is_not_found(&thrown) => Ok(None),
             Err(thrown) => Err(exception(name, &thrown)),
         }
+    }
+
+    /// A reader of a file, if it is there: the quick one where the file is free, else one of a snapshot.
+    pub async fn reader(&self, name: &str) -> Result<Option<ModelReader>> {
+        let Some(entry) = self.entry(name, false).await? else { return Ok(None) };
+        let options = Object::new();
+        // Browsers that do not know this mode lock the file for reading too.
+        let _ = Reflect::set(&options, &"mode".into(), &"read-only".into());
+        if let Ok(handle) = settled(create_sync_access_handle(&entry, &options)).await {
+            return Ok(Some(ModelReader::Handle(HandleReader::new(handle.unchecked_into())?)));
+        }
+        let snapshot = self.snapshot(name).await?;
+        Ok(snapshot.map(|file| ModelReader::blob(file.into())).transpose()?)
     }
 
     /// A file's text, if it is there.
@@ -149,6 +163,13 @@ impl Folder {
             }
         }
     }
+}
+
+/// `createSyncAccessHandle(options)`, whose options web-sys holds for unstable.
+fn create_sync_access_handle(entry: &FileSystemFileHandle, options: &Object) -> Promise {
+    let method = Reflect::get(entry, &"createSyncAccessHandle".into()).unwrap_or_default();
+    let promise = method.dyn_into::<Function>().and_then(|method| method.call1(entry, options));
+    promise.map_or_else(|thrown| Promise::reject(&thrown), |promise| promise.unchecked_into())
 }
 
 fn is_not_found(thrown: &JsValue) -> bool {

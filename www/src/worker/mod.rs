@@ -148,7 +148,9 @@ impl Desk {
 
     async fn run(&self, id: u64, request: Request, stop: &Stop) -> Result<Reply> {
         match request {
-            Request::LoadModel { source } => self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info))),
+            Request::LoadModel { source } => {
+                self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info)))
+            }
             Request::SetTask { task } => {
                 let mut classifier = self.borrow_classifier()?;
                 let mut reporter = self.reporter(id, Stage::Prefix);
