@@ -2,12 +2,8 @@
 
 mod architecture;
 mod browser;
-#[cfg(not(target_arch = "wasm32"))]
 mod calibrators_reference;
-#[cfg(not(target_arch = "wasm32"))]
 mod datasets;
-#[cfg(not(target_arch = "wasm32"))]
 mod golden_sentiment;
-#[cfg(not(target_arch = "wasm32"))]
 mod statistics_reference;
 mod tiny_model;
