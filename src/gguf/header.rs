@@ -8,8 +8,9 @@
 use std::collections::HashSet;
 use std::io::{Read, Seek};
 
-use super::metadata::{Metadata, Value};
+use super::metadata::Metadata;
 use super::source::Source;
+use super::value::Value;
 use crate::error::{Error, Result};
 
 /// The most metadata pairs, and the most tensors.

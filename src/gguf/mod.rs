@@ -18,12 +18,14 @@ mod quantize;
 mod quantized;
 mod source;
 mod tensor;
+mod value;
 mod writer;
 
 pub use dequantize::dequantize_row;
 pub use header::{DirectoryEntry, Header};
-pub use metadata::{Array, Metadata, StringArray, Value};
+pub use metadata::Metadata;
 pub use quantize::quantize_row;
 pub use quantized::{QuantizedType, type_name};
 pub use tensor::{GgufFile, TensorInfo};
+pub use value::{Array, StringArray, Value};
 pub use writer::{GgufWriter, TensorPlan};

@@ -7,8 +7,9 @@
 use std::io::Write;
 
 use super::header::{DEFAULT_ALIGNMENT, check_alignment};
-use super::metadata::{Array, Metadata, Value};
+use super::metadata::Metadata;
 use super::quantized::QuantizedType;
+use super::value::{Array, Value};
 use crate::error::{Error, Result};
 
 /// A tensor that will be written.
