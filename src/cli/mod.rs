@@ -1,12 +1,66 @@
-//! The `candor` command.
+//! The command line: flags become ready objects, then work starts.
+//!
+//! This is the only floor that opens files, waits for the engine and prints. Results go to standard output (one JSON
+//! object, or one a line, with `--json`), everything else to standard error; progress bars are drawn on terminals
+//! only. Exit status: 0 done, 1 failed, 2 the call was wrong.
 
+mod classify;
 pub mod fetch;
+mod input;
 pub mod inspect;
 pub mod manifest;
 pub mod model;
+mod output;
+mod progress;
 pub mod store;
+mod tokens;
 
-/// Entry point.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Kind, Result};
+
+/// First-token text classification with honest confidence, on this machine.
+#[derive(Parser)]
+#[command(name = "candor", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    /// Print JSON: one object, or one a line for several results.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Known models: list them, fetch one, look into a file.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
+    /// The most likely next tokens after a prompt.
+    Tokens(tokens::Arguments),
+    /// Classify texts.
+    Classify(classify::Arguments),
+}
+
+/// Runs the command line; returns the exit status.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(if error.kind == Kind::Usage { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let json = arguments.json;
+    match arguments.command {
+        Command::Model(command) => model::run(&command, json),
+        Command::Tokens(arguments) => tokens::run(arguments, json),
+        Command::Classify(arguments) => classify::run(arguments, json),
+    }
 }
