@@ -236,10 +236,10 @@ impl Model {
 
     fn parse(manifest: &str, name: &str) -> Option<Self> {
         let manifest: toml::Table = manifest.parse().ok()?;
-        let models = manifest.get("model").or_else(|| manifest.get("models"))?.as_array()?;
+        let models = manifest.get("model")?.as_array()?;
         let model = models.iter().find(|entry| entry.get("name").and_then(toml::Value::as_str) == Some(name))?;
-        let size = model.get("bytes").or_else(|| model.get("size"))?.as_integer()?;
-        Some(Self { file: model.get("file")?.as_str()?.to_owned(), bytes: u64::try_from(size).ok()? })
+        let bytes = u64::try_from(model.get("bytes")?.as_integer()?).ok()?;
+        Some(Self { file: model.get("file")?.as_str()?.to_owned(), bytes })
     }
 }
 

@@ -14,8 +14,8 @@ use crate::step::{self, Done, Failure, Steps};
 
 const WASM: [&str; 3] = ["--target", "wasm32-unknown-unknown", "--release"];
 const NATIVE: [&str; 4] = ["--package", "candor", "--package", "xtask"];
-/// The folder whose reference files stand beside the workspace in some checkouts.
-const REFERENCE: &str = "../shared/reference/tokens.json";
+/// Values that others computed; they stand beside the workspace in some checkouts.
+const REFERENCE: &str = "../shared/reference";
 
 /// Runs every check; fails if one of them did. Where a check `must` run (continuous integration), one that cannot is a
 /// failure too.
@@ -113,15 +113,18 @@ impl Assets {
             arguments.join(", ")
         );
         std::fs::write(assets.folder.join("webdriver.json"), capabilities).map_err(failed)?;
-        let tokens = place::workspace().join(REFERENCE);
+        let reference = place::workspace().join(REFERENCE);
         match setup::model_file(home) {
-            Some(model) if tokens.is_file() => {
-                std::fs::copy(&tokens, assets.folder.join("tokens.json")).map_err(failed)?;
-                std::fs::hard_link(&model, assets.folder.join("model.gguf"))
-                    .or_else(|_| std::fs::copy(&model, assets.folder.join("model.gguf")).map(drop))
+            Some(model) if reference.is_dir() => {
+                for name in ["tokens.json", "logits.json"] {
+                    std::fs::copy(reference.join(name), assets.folder.join(name)).map_err(failed)?;
+                }
+                let served = assets.folder.join("model.gguf");
+                std::fs::hard_link(&model, &served)
+                    .or_else(|_| std::fs::copy(&model, &served).map(drop))
                     .map_err(failed)?;
             }
-            _ => println!("      {REFERENCE} or the model is not here: its test has nothing to compare with"),
+            _ => println!("      {REFERENCE} or the model is not here: those tests have nothing to compare with"),
         }
         Ok(assets)
     }
