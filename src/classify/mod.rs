@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
 use crate::protocol::{Classification, ModelInfo, NextToken, TaskReport};
-use crate::task::Task;
+use crate::stats::bias::LabelBias;
 use crate::task::chat::ChatTemplate;
+use crate::task::{BiasMethod, Task};
 use crate::tokenizer::Tokenizer;
 
 /// How texts are classified.
@@ -130,6 +131,22 @@ impl Classifier {
         Ok(report)
     }
 
+    /// For a task with batch correction (Zhou 2023): estimates the label bias from the rows themselves. Other tasks are
+    /// left as they are. Returns what it found, in a sentence.
+    ///
+    /// # Errors
+    /// No task, no texts, a cancel.
+    pub async fn fit_batch_bias(&mut self, texts: &[&str], control: &mut Control<'_>) -> Result<Option<String>> {
+        let Some(task) = self.task.as_mut() else { return Err(no_task()) };
+        if task.task.bias.method != BiasMethod::Batch {
+            return Ok(None);
+        }
+        let logprobs = scores::label_logprobs(task, &self.engine, &self.tokenizer, texts, control).await?;
+        task.bias = LabelBias::estimate(prepared::method_of_statistics(BiasMethod::Batch), &logprobs)?;
+        let names: Vec<&str> = task.task.labels.iter().map(|label| label.name.as_str()).collect();
+        Ok(Some(task.bias.summary(&names)))
+    }
+
     /// Classifies one text with the task that is set.
     ///
     /// # Errors
@@ -149,7 +166,7 @@ impl Classifier {
         options: &Options,
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
-        let task = self.task.as_ref().ok_or_else(|| Error::usage("no task is set").help("set a task first"))?;
+        let task = self.task.as_ref().ok_or_else(no_task)?;
         scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
     }
 
@@ -179,6 +196,10 @@ impl Classifier {
         let next = scored.first().map(|scores| scores::next_tokens(&self.tokenizer, &scores.top, |_| None));
         Ok((ids, next.unwrap_or_default()))
     }
+}
+
+fn no_task() -> Error {
+    Error::usage("no task is set").help("set a task first")
 }
 
 /// A [`Control`] that reports nothing and cannot be cancelled, for short work.

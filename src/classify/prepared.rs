@@ -1,17 +1,25 @@
 //! A task made ready for a model: its frame as tokens, its labels as a trie, its shared prefix computed.
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+
 use crate::engine::{Control, Engine, Prefix};
 use crate::error::{Error, Result};
 use crate::protocol::{FormReport, LabelReport, TaskReport, Truncation};
-use crate::task::Task;
+use crate::stats::bias::LabelBias;
 use crate::task::chat::ChatTemplate;
 use crate::task::prompt::PromptFrame;
 use crate::task::trie::{LabelTokens, LabelTrie};
+use crate::task::{BiasMethod, Task};
 use crate::tokenizer::Tokenizer;
 
 /// Texts that begin in every way that can merge with the frame's last characters: what the prompts of all of them
 /// have in common is safe to compute once.
 const PROBES: [&str; 9] = ["", "a", "The", " a", "1", ".", "\n", "é", "日"];
+
+/// Texts of shuffled words for domain-context correction: enough that their mean is steady, quick at load.
+const DOMAIN_TEXTS: usize = 20;
+const DOMAIN_SEED: u64 = 2023;
 
 /// A task made ready for a model.
 pub struct PreparedTask {
@@ -19,8 +27,8 @@ pub struct PreparedTask {
     pub(super) frame: PromptFrame,
     pub(super) trie: LabelTrie,
     pub(super) prefix: Prefix,
-    /// Log-prior of each label that is taken off before labels are compared; zeros for no correction.
-    pub(super) prior: Vec<f64>,
+    /// What the model thinks of the labels before it reads; taken out before labels are compared.
+    pub(super) bias: LabelBias,
 }
 
 impl PreparedTask {
@@ -50,8 +58,26 @@ impl PreparedTask {
         }
         let mut prefix = Prefix::empty(engine.config());
         engine.extend(&mut prefix, &shared.unwrap_or_default(), control).await?;
-        let prior = vec![0.0; task.labels.len()];
-        Ok(Self { task: task.clone(), frame, trie, prefix, prior })
+        let bias = LabelBias::none(task.labels.len());
+        let mut prepared = Self { task: task.clone(), frame, trie, prefix, bias };
+        prepared.estimate_bias(engine, tokenizer, control).await?;
+        Ok(prepared)
+    }
+
+    /// Reads the label bias off texts that say nothing of the label, as the task's method wants it. Batch correction
+    /// needs rows, which come later ([`super::Classifier::fit_batch_bias`]).
+    async fn estimate_bias(&mut self, engine: &Engine, tokenizer: &Tokenizer, control: &mut Control<'_>) -> Result<()> {
+        let method = self.task.bias.method;
+        let texts = match method {
+            BiasMethod::None | BiasMethod::Batch => return Ok(()),
+            BiasMethod::Contextual => self.task.bias.content_free.clone(),
+            BiasMethod::Domain => domain_texts(&self.task),
+            BiasMethod::Pmi => vec![String::new()],
+        };
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let masses = super::scores::label_logprobs(self, engine, tokenizer, &texts, control).await?;
+        self.bias = LabelBias::estimate(method_of_statistics(method), &masses)?;
+        Ok(())
     }
 
     /// The token ids of a text's prompt, cut so that it and the longest answer fit into `limit` tokens.
@@ -112,12 +138,40 @@ impl PreparedTask {
             })
             .collect();
         let notes = self.frame.notes.iter().chain(self.trie.collisions()).cloned();
+        let names: Vec<&str> = self.task.labels.iter().map(|label| label.name.as_str()).collect();
+        let leaning = (self.bias.texts > 0).then(|| self.bias.summary(&names));
         TaskReport {
             name: self.task.name.clone(),
             labels,
             prefix_tokens: self.prefix.len(),
-            warnings: notes.chain(self.task.advice()).collect(),
+            warnings: notes.chain(self.task.advice()).chain(leaning).collect(),
         }
+    }
+}
+
+/// Random sentences of the domain's words (Fei 2023): the words of the task's examples, shuffled, as long as an
+/// example. The same task always gives the same texts.
+fn domain_texts(task: &Task) -> Vec<String> {
+    let mut words: Vec<&str> = task.examples.iter().flat_map(|example| example.text.split_whitespace()).collect();
+    let length = words.len().div_ceil(task.examples.len().max(1));
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(DOMAIN_SEED);
+    (0..DOMAIN_TEXTS)
+        .map(|_| {
+            words.shuffle(&mut random);
+            words[..length.min(words.len())].join(" ")
+        })
+        .collect()
+}
+
+/// The statistics floor names the same methods; neither floor imports the other.
+pub(super) fn method_of_statistics(method: BiasMethod) -> crate::stats::bias::BiasMethod {
+    use crate::stats::bias::BiasMethod as Method;
+    match method {
+        BiasMethod::None => Method::None,
+        BiasMethod::Contextual => Method::Contextual,
+        BiasMethod::Batch => Method::Batch,
+        BiasMethod::Domain => Method::Domain,
+        BiasMethod::Pmi => Method::Pmi,
     }
 }
 

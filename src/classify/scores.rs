@@ -5,10 +5,10 @@ use indexmap::IndexMap;
 use super::Options;
 use super::prepared::PreparedTask;
 use crate::engine::{Control, Engine, PackedBatch, Prefix, Query, SegmentScores};
-use crate::error::{Error, Result};
-use crate::numeric::log_sum_exp;
+use crate::error::Result;
 use crate::platform;
 use crate::protocol::{Classification, LabelProbability, LabelScore, NextToken, Prediction, SequenceScore, Truncation};
+use crate::stats::bias::Corrected;
 use crate::task::trie::LabelMass;
 use crate::tokenizer::Tokenizer;
 
@@ -30,13 +30,7 @@ pub(super) async fn classify(
     control: &mut Control<'_>,
 ) -> Result<Vec<Classification>> {
     let started = platform::now();
-    let limit = options.limit_tokens.min(engine.config().context);
-    let mut prompts = Vec::with_capacity(texts.len());
-    for text in texts {
-        let (ids, truncated) = task.prompt_ids(tokenizer, text, limit)?;
-        let shares = ids.len() > task.prefix.len() && ids.starts_with(task.prefix.tokens());
-        prompts.push(Prompt { ids, truncated, reused: if shares { task.prefix.len() } else { 0 } });
-    }
+    let prompts = prompts(task, engine, tokenizer, texts, options.limit_tokens)?;
     let query = Query { gather: gathered(task), top: options.top };
     let scored = score(task, engine, &prompts, &query, control).await?;
     let seconds = (platform::now() - started) / texts.len().max(1) as f64;
@@ -49,6 +43,46 @@ pub(super) async fn classify(
             Ok(result)
         })
         .collect()
+}
+
+/// The labels' log-probabilities for each text, before any correction.
+pub(super) async fn label_logprobs(
+    task: &PreparedTask,
+    engine: &Engine,
+    tokenizer: &Tokenizer,
+    texts: &[&str],
+    control: &mut Control<'_>,
+) -> Result<Vec<Vec<f64>>> {
+    let prompts = prompts(task, engine, tokenizer, texts, usize::MAX)?;
+    let query = Query { gather: gathered(task), top: 0 };
+    let scored = score(task, engine, &prompts, &query, control).await?;
+    let masses = scored.chunks(task.trie.contexts().len()).map(|scores| label_masses(task, &query, scores));
+    Ok(masses.map(|masses| masses.into_iter().map(|mass| mass.logprob).collect()).collect())
+}
+
+fn prompts(
+    task: &PreparedTask,
+    engine: &Engine,
+    tokenizer: &Tokenizer,
+    texts: &[&str],
+    limit_tokens: usize,
+) -> Result<Vec<Prompt>> {
+    let limit = limit_tokens.min(engine.config().context);
+    (texts.iter())
+        .map(|text| {
+            let (ids, truncated) = task.prompt_ids(tokenizer, text, limit)?;
+            let shares = ids.len() > task.prefix.len() && ids.starts_with(task.prefix.tokens());
+            Ok(Prompt { ids, truncated, reused: if shares { task.prefix.len() } else { 0 } })
+        })
+        .collect()
+}
+
+/// Each label's probability from the distributions after a prompt's contexts.
+fn label_masses(task: &PreparedTask, query: &Query, scores: &[SegmentScores]) -> Vec<LabelMass> {
+    task.trie.score(|context, token| match query.gather.binary_search(&token) {
+        Ok(at) => scores[context].gathered[at],
+        Err(_) => f64::NEG_INFINITY,
+    })
 }
 
 /// Scores every context of every prompt; results come prompt by prompt, contexts in the trie's order.
@@ -100,18 +134,9 @@ fn describe(
     prompt: &Prompt,
     scores: &[SegmentScores],
 ) -> Result<Classification> {
-    let logprob = |context: usize, token: u32| match query.gather.binary_search(&token) {
-        Ok(at) => scores[context].gathered[at],
-        Err(_) => f64::NEG_INFINITY,
-    };
-    let masses = task.trie.score(logprob);
-    let corrected: Vec<f64> = masses.iter().zip(&task.prior).map(|(mass, prior)| mass.logprob - prior).collect();
-    let total = log_sum_exp(&corrected);
-    let shares: Vec<f64> = corrected.iter().map(|score| (score - total).exp()).collect();
-    let winner = (0..shares.len())
-        .rev()
-        .max_by(|a, b| shares[*a].total_cmp(&shares[*b]))
-        .ok_or_else(|| Error::internal("a task without labels"))?;
+    let masses = label_masses(task, query, scores);
+    let logprobs: Vec<f64> = masses.iter().map(|mass| mass.logprob).collect();
+    let Corrected { label: winner, shares } = task.bias.correct(&logprobs)?;
     let names: Vec<&str> = task.task.labels.iter().map(|label| label.name.as_str()).collect();
     let label_mass: f64 = masses.iter().map(|mass| mass.logprob.exp()).sum();
     let total_probability = masses[winner].logprob.exp();

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 
-use super::input;
+use super::input::{self, Rows};
 use super::output::{Output, one_line, percent};
 use super::{progress, store};
 use crate::classify::{Classifier, Options, quietly};
@@ -16,6 +16,8 @@ use crate::task::{BUILT_IN, Task};
 
 /// Texts that are computed together: enough to fill the kernels, few enough that results come steadily.
 const BATCH_TEXTS: usize = 32;
+/// Rows from which batch correction estimates the label bias; the estimate is steady long before.
+const BIAS_TEXTS: usize = 512;
 
 /// What the command takes.
 #[derive(clap::Args)]
@@ -73,6 +75,12 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
     let mut classifier = load(&arguments.model)?;
     let report = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await))?;
     report.warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
+
+    if let Rows::Known { examples, .. } = &rows {
+        let texts: Vec<&str> = examples.iter().take(BIAS_TEXTS).map(|row| row.text.as_str()).collect();
+        let found = pollster::block_on(quietly(async |control| classifier.fit_batch_bias(&texts, control).await))?;
+        found.iter().for_each(|summary| eprintln!("note: {summary}"));
+    }
 
     let options = Options { top: 0, limit_tokens: arguments.limit_tokens.unwrap_or(usize::MAX) };
     let (mut output, json) = match &arguments.out {
