@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod model;
 mod output;
 mod progress;
+mod statistics;
 pub mod store;
 mod tokens;
 
@@ -41,6 +42,16 @@ enum Command {
     Tokens(tokens::Arguments),
     /// Classify texts.
     Classify(classify::Arguments),
+    /// Every metric of a predictions file, with its interval; a report with pictures.
+    Metrics(statistics::metrics::Arguments),
+    /// Compare calibrators on labelled predictions, and fit one.
+    Calibrate(statistics::calibrate::Arguments),
+    /// Calibrate scores, or a predictions file.
+    Apply(statistics::apply::Arguments),
+    /// What can be automated at which accuracy, and what it costs.
+    Decide(statistics::decide::Arguments),
+    /// What more labelled rows would buy.
+    Samples(statistics::samples::Arguments),
 }
 
 /// Runs the command line; returns the exit status.
@@ -62,5 +73,10 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Model(command) => model::run(&command, json),
         Command::Tokens(arguments) => tokens::run(arguments, json),
         Command::Classify(arguments) => classify::run(arguments, json),
+        Command::Metrics(arguments) => statistics::metrics::run(&arguments, json),
+        Command::Calibrate(arguments) => statistics::calibrate::run(&arguments, json),
+        Command::Apply(arguments) => statistics::apply::run(&arguments, json),
+        Command::Decide(arguments) => statistics::decide::run(&arguments, json),
+        Command::Samples(arguments) => statistics::samples::run(&arguments, json),
     }
 }

@@ -17,6 +17,7 @@ pub mod binary;
 pub mod binned;
 pub mod classification;
 pub mod corp;
+pub mod corp_curve;
 pub mod evaluation;
 pub mod multiclass;
 pub mod ordinal;
