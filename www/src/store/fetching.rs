@@ -71,7 +71,7 @@ impl Download {
     /// # Errors
     /// [`Kind::Network`] when the line breaks; [`Kind::Cancelled`].
     pub async fn next(&self) -> Result<Option<Uint8Array>> {
-        let step = JsFuture::from(self.reader.read()).await.map_err(|thrown| unreachable(&self.address, &thrown))?;
+        let step = JsFuture::from(self.reader.read()).await.map_err(|thrown| broken(&self.address, &thrown))?;
         let field = |key: &str| Reflect::get(&step, &key.into()).unwrap_or_default();
         Ok((!field("done").is_truthy()).then(|| field("value").unchecked_into()))
     }
@@ -79,8 +79,11 @@ impl Download {
 
 impl Drop for Download {
     fn drop(&mut self) {
-        // Ends the request if it has not come to its end; what that says does not matter any more.
-        let _ = self.reader.cancel();
+        // Ends the request if it has not come to its end; what that says does not matter any more, but has to be heard.
+        let ended = JsFuture::from(self.reader.cancel());
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ = ended.await;
+        });
     }
 }
 
@@ -95,6 +98,13 @@ fn unreachable(address: &str, thrown: &JsValue) -> Error {
         false => reason.help(
             "check the network; a file on another host also needs that host's consent (CORS) and yours (the page asks)",
         ),
+    }
+}
+
+fn broken(address: &str, thrown: &JsValue) -> Error {
+    match exception(address, thrown) {
+        error if error.kind == Kind::Cancelled => error,
+        error => Error { kind: Kind::Network, ..error }.help("try again: it goes on where it stopped"),
     }
 }
 

@@ -7,11 +7,26 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use candor::error::Result;
+use gloo::timers::callback::Timeout;
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::exception;
+
+/// Attempts to take a lock that its holder is just giving back: that takes the browser a moment.
+const ATTEMPTS: u32 = 10;
+/// Milliseconds between them.
+const MOMENT: u32 = 30;
+
+/// Waits so many milliseconds.
+pub(super) async fn pause(milliseconds: u32) {
+    let (wake, woken) = futures::channel::oneshot::channel();
+    let _timeout = Timeout::new(milliseconds, move || {
+        let _ = wake.send(());
+    });
+    let _ = woken.await;
+}
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
@@ -20,6 +35,17 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Takes the lock of a file as soon as it is free; nothing if somebody has it for longer than a moment.
+    pub async fn take_soon(file: &str) -> Result<Option<Self>> {
+        for _ in 0..ATTEMPTS {
+            if let Some(lock) = Self::try_take(file).await? {
+                return Ok(Some(lock));
+            }
+            pause(MOMENT).await;
+        }
+        Ok(None)
+    }
+
     /// Takes the lock of a file, if nobody has it. A browser without locks always gives it.
     pub async fn try_take(file: &str) -> Result<Option<Self>> {
         let get = |object: &JsValue, key: &str| Reflect::get(object, &key.into()).unwrap_or_default();

@@ -90,7 +90,7 @@ impl Store {
     pub async fn forget(&self, name: &str) -> Result<()> {
         let Ok(folder) = &self.folder else { return Ok(()) };
         let file = name.strip_suffix(UNFINISHED).unwrap_or(name);
-        let Some(_lock) = locks::Lock::try_take(file).await? else {
+        let Some(_lock) = locks::Lock::take_soon(file).await? else {
             return Err(Error::new(Kind::Resource, format!("{file} is being downloaded in another tab"))
                 .help("stop the download there first"));
         };

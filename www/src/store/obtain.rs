@@ -5,12 +5,11 @@ use std::io::Read;
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{Progress, Stage};
-use gloo::timers::callback::Timeout;
 use web_sys::AbortSignal;
 
 use super::Store;
 use super::fetching::Download;
-use super::locks::Lock;
+use super::locks::{Lock, pause};
 use super::opfs::Folder;
 use super::reader::ModelReader;
 use super::record::{Record, UNFINISHED};
@@ -104,7 +103,17 @@ pub async fn obtain(store: &Store, wanted: &Wanted, watch: &mut Watch<'_>) -> Re
         Err(error) => return Err(error),
     };
     let continued = sink.bytes() > 0;
-    let address = download(wanted, &mut sink, Some((folder, &part)), watch).await?;
+    let address = match download(wanted, &mut sink, Some((folder, &part)), watch).await {
+        Ok(address) => address,
+        Err(error) => {
+            let worthless = sink.bytes() == 0;
+            drop(sink);
+            if worthless {
+                Record::remove(folder, &part).await?;
+            }
+            return Err(error);
+        }
+    };
     match finish(folder, wanted, &part, sink, &address).await {
         // What was there from last time does not belong to what came now: once more, from the start.
         Err(error) if continued && error.kind == Kind::Format => {
@@ -133,11 +142,7 @@ async fn wait_for_lock(folder: &Folder, wanted: &Wanted, watch: &mut Watch<'_>) 
         }
         let done = folder.snapshot(&part).await?.map_or(0, |file| file.size() as u64);
         watch.report(Stage::Download, done, wanted.bytes)?;
-        let (wake, woken) = futures::channel::oneshot::channel();
-        let _timeout = Timeout::new(PATIENCE, move || {
-            let _ = wake.send(());
-        });
-        let _ = woken.await;
+        pause(PATIENCE).await;
     }
 }
 
@@ -189,7 +194,7 @@ async fn download(
         }
         match from_address(wanted, address, sink, part, watch).await {
             Ok(()) => return Ok(address.clone()),
-            Err(error) if matches!(error.kind, Kind::Network | Kind::Format) => failure = error,
+            Err(error) if matches!(error.kind, Kind::Network | Kind::Format) => failure = error.at_file(&wanted.file),
             Err(error) => return Err(error),
         }
     }

@@ -130,7 +130,7 @@ fn check_magic(chunk: &Uint8Array) -> Result<()> {
     match &first == b"GGUF" {
         true => Ok(()),
         false => Err(Error::format(format!("this is no GGUF file: it begins with \"{}\"", first.escape_ascii()))
-            .help("give the address of the .gguf file itself, not of the page that shows it")),
+            .help("take the .gguf file itself, not the page that shows it")),
     }
 }
 
