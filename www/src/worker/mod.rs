@@ -135,7 +135,7 @@ impl Desk {
     /// Does what waits, one after the other.
     async fn work(self: Rc<Self>) {
         loop {
-            let next = self.queue.borrow_mut().next();
+            let next = self.queue.borrow_mut().take_next();
             let Some((id, request)) = next else { break };
             let stop = Stop::new();
             *self.running.borrow_mut() = Some((id, stop.clone()));

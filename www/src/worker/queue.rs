@@ -33,7 +33,7 @@ impl Queue {
     }
 
     /// The request to do next.
-    pub fn next(&mut self) -> Option<(u64, Request)> {
+    pub fn take_next(&mut self) -> Option<(u64, Request)> {
         self.waiting.pop_front().map(|ToWorker { id, request }| (id, request))
     }
 }
@@ -53,8 +53,8 @@ mod tests {
         assert!(queue.push(ToWorker { id: 2, request: Request::Storage }).is_empty());
         assert_eq!(queue.push(classify(3)), [1]);
         assert_eq!(queue.push(classify(4)), [3]);
-        assert_eq!(queue.next().map(|(id, _)| id), Some(2));
+        assert_eq!(queue.take_next().map(|(id, _)| id), Some(2));
         assert!(queue.remove(4) && !queue.remove(4));
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.take_next(), None);
     }
 }
