@@ -19,8 +19,8 @@ fn shared(path: &str) -> Option<PathBuf> {
 
 fn read(path: &str, options: &Options) -> Option<dataset::Dataset> {
     let path = shared(path)?;
-    let bytes = fs::read(&path).unwrap();
-    Some(dataset::read(&path.to_string_lossy(), &bytes, options).unwrap())
+    let bytes = fs::read(&path).expect("a readable file");
+    Some(dataset::read(&path.to_string_lossy(), &bytes, options).expect("good rows"))
 }
 
 fn counts(dataset: &dataset::Dataset) -> Vec<(String, usize)> {

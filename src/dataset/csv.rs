@@ -26,7 +26,10 @@ pub fn read(bytes: &[u8], tabs: bool, options: &Options) -> Result<Dataset> {
         dataset.notes.push(format!("the fields are separated by a {}", name_of(delimiter)));
     }
     let fields = choose(bytes, delimiter, &names, options, &mut dataset.notes)?;
-    let text = fields.text.ok_or_else(|| Error::input("no column can be the text").at_line(1))?;
+    let text = fields.text.ok_or_else(|| {
+        let help = format!("the columns are {}; name the right one with --text-field", fields::list(&names));
+        Error::input("no column can be the text").at_line(1).help(help)
+    })?;
     let mut row = 0_usize;
     while let Some(record) = table.next_record() {
         row += 1;
@@ -216,6 +219,7 @@ mod tests {
             ("text,label\na,b\n", named("body", "label"), "\"body\""),
             ("text,label\na,b\n", named("text", "kind"), "\"kind\""),
             ("text,text\na,b\n", Options::default(), "two columns"),
+            ("label\ngood\n", Options::default(), "can be the text"),
             ("text,n\nab,1\ncd,2\nef,3\n", need, "can be the label"),
         ];
         for (text, options, words) in cases {

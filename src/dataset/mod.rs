@@ -15,7 +15,6 @@
 //!
 //! It knows nothing of tasks: whether a label is one of the task's is for those who bring both together.
 
-mod cells;
 pub mod csv;
 pub mod duplicates;
 mod fields;

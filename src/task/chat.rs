@@ -136,6 +136,8 @@ impl ChatTemplate {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{words}")))
         });
         environment.add_filter("tojson", to_json);
+        // minijinja iterates over none, Python does not, and templates ask this of `tools` before they measure it.
+        environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
         if let Some(date) = self.date {
             environment.add_function("strftime_now", move |format: String| date.format(&format));
         }
@@ -313,6 +315,7 @@ mod tests {
                 "user",
             ),
             ("{% if tools is not none %}tools{% endif %}{% if tools %}tools{% endif %}ok", "ok"),
+            ("{% if tools is iterable and tools | length > 0 %}tools{% endif %}{{ [] is iterable }}", "True"),
             ("{% if enable_thinking is defined and enable_thinking is false %}no{% endif %}", "no"),
             ("{{ strftime_now('%d %b %Y') }} {{ strftime_now('%A') }}", "04 Jul 2024 Thursday"),
             (

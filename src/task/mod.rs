@@ -6,7 +6,7 @@
 //!
 //! | module | turns | into |
 //! |---|---|---|
-//! | [`file`](self::file) | TOML text | a checked [`Task`], and back; its SHA-256 |
+//! | [`mod@file`] | TOML text | a checked [`Task`], and back; its SHA-256 |
 //! | [`check`] | a [`Task`] | everything that is wrong with it |
 //! | [`prompt`] | a [`Task`] (and a model's chat template) | the characters around a text |
 //! | [`chat`] | a chat template and messages | a rendered conversation |

@@ -274,8 +274,9 @@ impl From<Misfit> for Error {
     }
 }
 
-/// Around every mark, to see what the template takes off a message's ends.
-const PADDING: &str = "\n\t \t\n";
+/// Around every mark, to see what the template takes off a message's ends. More line breaks in a row than a template
+/// writes itself: otherwise its own, next to a padding that lost one, would look like an untouched padding.
+const PADDING: &str = "\n\n\n\n\t \t\n\n\n\n";
 
 impl Conversation {
     /// `apart`: the system text is a message of its own; otherwise it opens the first user message.
@@ -423,7 +424,7 @@ mod tests {
         {% for m in rest %}{% if m.role == 'user' %}[INST]{% if loop.last %}{{ s }}{% endif %}{{ m.content }}[/INST]\
         {% else %}{{ m.content }}</s>{% endif %}{% endfor %}";
     const FORGETS_SYSTEM: &str =
-        "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content.lstrip('\n') }}{% endfor %}";
+        "{% for m in messages if m.role != 'system' %}<{{ m.role }}>\n{{ m.content.lstrip('\n') }}{% endfor %}";
 
     fn chat(source: &str, extra: &str) -> Result<PromptFrame> {
         let template = ChatTemplate { source: source.into(), bos_token: "<s>".into(), ..ChatTemplate::default() };
@@ -486,7 +487,7 @@ mod tests {
                 ALL,
                 "<s>[INST]Judge.\n\nText: E1\nGood?[/INST] good</s>[INST]Be brief.\nText:  T\n\nGood?[/INST]",
             ),
-            (FORGETS_SYSTEM, SYSTEM, "<user>Be brief.\n\nText:  T\n\nGood?"),
+            (FORGETS_SYSTEM, SYSTEM, "<user>\nBe brief.\n\nText:  T\n\nGood?"),
         ];
         for (source, extra, expected) in cases {
             let frame = chat(source, extra).unwrap();

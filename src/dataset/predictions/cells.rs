@@ -43,7 +43,8 @@ pub(super) struct Cells {
     pub text: Option<Cell>,
     pub group: Option<Cell>,
     pub category: Option<Cell>,
-    pub expected: Option<Cell>,
+    #[serde(default)]
+    pub expected: Named,
     pub prediction: Option<Cell>,
     pub label: Option<Cell>,
     pub total_probability: Option<Cell>,
@@ -54,7 +55,26 @@ pub(super) struct Cells {
     pub labels: Option<Cell>,
 }
 
+/// A cell that also knows whether its key is there, be it with null or with nothing.
+#[derive(Default)]
+pub(super) struct Named {
+    pub named: bool,
+    pub cell: Option<Cell>,
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { named: true, cell: Option::deserialize(deserializer)? })
+    }
+}
+
 impl Cells {
+    /// Beside a prediction, and where no key says what is expected, a label is the true one. (A key without a value
+    /// says that the truth is not known.)
+    pub fn label_is_true(&self) -> bool {
+        self.prediction.is_some() && self.label.is_some() && !self.expected.named
+    }
+
     /// The cell of `KEYS[index]`.
     pub fn cell(&mut self, index: usize) -> &mut Option<Cell> {
         match index {
@@ -62,7 +82,7 @@ impl Cells {
             1 => &mut self.text,
             2 => &mut self.group,
             3 => &mut self.category,
-            4 => &mut self.expected,
+            4 => &mut self.expected.cell,
             5 => &mut self.prediction,
             6 => &mut self.label,
             7 => &mut self.total_probability,

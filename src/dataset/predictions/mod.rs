@@ -5,18 +5,18 @@
 //! is finite and in its range, `correct` agrees with the labels, and every row scores the same labels, so that nothing
 //! downstream has to ask again.
 
+mod cells;
+mod row;
+
 use indexmap::IndexMap;
 
-use super::cells::{Cell, Cells, KEYS};
+use self::cells::{Cell, Cells, KEYS};
 use super::jsonl::{column_of, syntax_error};
 use super::lines::{Lines, utf8};
 use super::sniff::{Format, sniff};
 use super::table::{Table, find_delimiter};
 use super::{PROBLEMS_KEPT, fields};
 use crate::error::{Error, Result};
-
-/// How far beyond its range a probability may be through rounding; it is put back to the end of its range.
-const ROUNDING: f64 = 1e-6;
 
 /// A scored row.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +114,11 @@ impl Predictions {
         Ok(())
     }
 
-    fn finished(mut self) -> Result<Self> {
+    fn finished(mut self, label_is_true: bool) -> Result<Self> {
+        if label_is_true {
+            self.notes
+                .push("rows have label and prediction but no expected: the label is read as the true one".to_owned());
+        }
         if self.rows.is_empty() {
             let help = "statistics need at least one row with confidence and correct, or expected and prediction";
             let none = || Error::input("there are no predictions in it").help(help);
@@ -165,7 +169,7 @@ pub fn read(name: &str, bytes: &[u8], options: Options) -> Result<Predictions> {
 fn read_jsonl(bytes: &[u8], options: Options) -> Result<Predictions> {
     let mut predictions = Predictions::default();
     let mut lines = Lines::new(bytes);
-    let mut count = 0;
+    let (mut count, mut label_is_true) = (0, false);
     while let Some(line) = lines.next_line() {
         let row = match line {
             Ok((_, bytes)) if bytes.iter().all(u8::is_ascii_whitespace) => continue,
@@ -175,6 +179,7 @@ fn read_jsonl(bytes: &[u8], options: Options) -> Result<Predictions> {
                 utf8(number, bytes).and_then(|line| {
                     let cells: Cells =
                         serde_json::from_str(line).map_err(|error| syntax_error(number, line, &error))?;
+                    label_is_true |= cells.label_is_true();
                     cells.into_row(number, count, options, first, &|key| (number, column_of(line, key)))
                 })
             }
@@ -182,7 +187,7 @@ fn read_jsonl(bytes: &[u8], options: Options) -> Result<Predictions> {
         };
         predictions.take(row, options)?;
     }
-    predictions.finished()
+    predictions.finished(label_is_true)
 }
 
 fn read_table(bytes: &[u8], options: Options) -> Result<Predictions> {
@@ -193,12 +198,13 @@ fn read_table(bytes: &[u8], options: Options) -> Result<Predictions> {
     let has = |key: &str| KEYS.iter().position(|known| *known == key).is_some_and(|index| places[index].is_some());
     check_columns(&header, &has, options)?;
     let mut predictions = Predictions::default();
-    let mut count = 0;
+    let (mut count, mut label_is_true) = (0, false);
     while let Some(record) = table.next_record() {
         count += 1;
         let first = predictions.rows.first();
         let row = record.and_then(|record| {
             let mut cells = Cells::default();
+            cells.expected.named = has("expected");
             for (index, place) in places.iter().enumerate() {
                 let Some(place) = *place else { continue };
                 let value = record.text(place)?;
@@ -210,11 +216,12 @@ fn read_table(bytes: &[u8], options: Options) -> Result<Predictions> {
                 let index = KEYS.iter().position(|known| *known == key).and_then(|index| places[index]);
                 index.map_or((record.line, 1), |index| record.place_of_field(index))
             };
+            label_is_true |= cells.label_is_true();
             cells.into_row(record.line, count, options, first, &place)
         });
         predictions.take(row, options)?;
     }
-    predictions.finished()
+    predictions.finished(label_is_true)
 }
 
 /// A table's columns are looked at once, so that a missing one is one error and not one a row.
@@ -233,224 +240,6 @@ fn check_columns(header: &[String], has: &impl Fn(&str) -> bool, options: Option
         return Err(missing("correct", message));
     }
     Ok(())
-}
-
-type Place<'a> = &'a dyn Fn(&str) -> (u64, u64);
-
-fn wrong(place: Place<'_>, key: &str, message: impl Into<String>) -> Error {
-    let (line, column) = place(key);
-    Error::input(message).at_line(line).at_column(column).in_field(key)
-}
-
-impl Cells {
-    /// `first` is the file's first row: all rows must score the same labels.
-    fn into_row(self, line: u64, count: usize, options: Options, first: Option<&Row>, place: Place<'_>) -> Result<Row> {
-        // Beside a prediction, and without an expected one, a label is the true one.
-        let label_is_true = self.prediction.is_some() && self.label.is_some() && self.expected.is_none();
-        let (expected, label) = if label_is_true {
-            (("label", self.label), ("prediction", self.prediction))
-        } else if self.prediction.is_some() {
-            (("expected", self.expected), ("prediction", self.prediction))
-        } else {
-            (("expected", self.expected), ("label", self.label))
-        };
-        let expected = name(expected.1, expected.0, place)?;
-        let label = name(label.1, label.0, place)?;
-        let labels = scores(self.labels, place)?;
-        let total_probability = probability(self.total_probability, "total_probability", place)?;
-        let confidence = probability(self.confidence, "confidence", place)?.or(total_probability).ok_or_else(|| {
-            wrong(place, "confidence", "the row has no confidence")
-                .help("each row needs a number from 0 to 1; leave out rows that were not scored")
-        })?;
-        let row = Row {
-            id: name(self.id, "id", place)?.unwrap_or_else(|| count.to_string()),
-            text: text(self.text, "text", place)?,
-            group: name(self.group, "group", place)?
-                .map_or_else(|| name(self.category, "category", place), |g| Ok(Some(g)))?,
-            correct: outcome(self.correct, expected.as_deref(), label.as_deref(), options, place)?,
-            expected,
-            label,
-            labels,
-            total_probability,
-            share: probability(self.share, "share", place)?,
-            other_mass: probability(self.other_mass, "other_mass", place)?,
-            confidence,
-            line,
-        };
-        row.check_labels(first, place)?;
-        Ok(row)
-    }
-}
-
-impl Row {
-    /// Labels are among those scored, and the same are scored in every row.
-    fn check_labels(&self, first: Option<&Self>, place: Place<'_>) -> Result<()> {
-        if let Some(labels) = &self.labels {
-            for (key, value) in [("expected", &self.expected), ("label", &self.label)] {
-                if let Some(value) = value.as_deref().filter(|value| !labels.contains_key(*value)) {
-                    let names: Vec<&str> = labels.keys().map(String::as_str).collect();
-                    return Err(wrong(place, key, format!("{value:?} is none of the labels that were scored"))
-                        .help(format!("the labels are {}; correct the row or leave it out", fields::list(&names))));
-                }
-            }
-        }
-        let Some(first) = first else { return Ok(()) };
-        let same = match (&first.labels, &self.labels) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.len() == b.len() && a.keys().all(|key| b.contains_key(key)),
-            _ => false,
-        };
-        if same {
-            return Ok(());
-        }
-        Err(wrong(place, "labels", format!("this row scores other labels than line {}", first.line))
-            .help("one file holds the predictions of one task; give files of different tasks separately"))
-    }
-}
-
-fn compound(place: Place<'_>, key: &str) -> Error {
-    wrong(place, key, "expected one value, found a list or an object").help("write one text or number")
-}
-
-/// A text as it stands.
-fn text(cell: Option<Cell>, key: &str, place: Place<'_>) -> Result<Option<String>> {
-    Ok(match cell {
-        None => None,
-        Some(Cell::Text(text)) => Some(text),
-        Some(Cell::Bool(value)) => Some(value.to_string()),
-        Some(Cell::Number(value)) => Some(value.to_string()),
-        Some(Cell::Whole(value)) => Some(value.to_string()),
-        Some(Cell::List | Cell::Object(_)) => return Err(compound(place, key)),
-    })
-}
-
-/// A text without surrounding space; `None` where nothing is left.
-fn name(cell: Option<Cell>, key: &str, place: Place<'_>) -> Result<Option<String>> {
-    Ok(text(cell, key, place)?.and_then(|text| match text.trim() {
-        "" => None,
-        trimmed if trimmed.len() == text.len() => Some(text),
-        trimmed => Some(trimmed.to_owned()),
-    }))
-}
-
-fn number(cell: Option<Cell>, key: &str, place: Place<'_>) -> Result<Option<f64>> {
-    let value = match cell {
-        None => return Ok(None),
-        Some(Cell::Number(value)) => value,
-        Some(Cell::Whole(value)) => value as f64,
-        Some(Cell::Bool(_)) => {
-            return Err(wrong(place, key, "expected a number, found a truth value").help("write a number"));
-        }
-        Some(Cell::List | Cell::Object(_)) => return Err(compound(place, key)),
-        Some(Cell::Text(text)) => text.trim().parse().map_err(|_| {
-            wrong(place, key, format!("{:?} is no number", shortened(&text)))
-                .help("write it with a decimal point and without a unit, e.g. 0.93")
-        })?,
-    };
-    if value.is_nan() {
-        return Err(wrong(place, key, "NaN is no number").help("leave out rows that were not scored"));
-    }
-    Ok(Some(value))
-}
-
-fn probability(cell: Option<Cell>, key: &str, place: Place<'_>) -> Result<Option<f64>> {
-    let Some(value) = number(cell, key, place)? else { return Ok(None) };
-    if !(-ROUNDING..=1.0 + ROUNDING).contains(&value) {
-        let help = if value > 1.0 && value <= 100.0 {
-            "a percentage is divided by 100: 93% is 0.93"
-        } else {
-            "a probability is from 0 to 1"
-        };
-        return Err(wrong(place, key, format!("{value} is not between 0 and 1")).help(help));
-    }
-    Ok(Some(value.clamp(0.0, 1.0)))
-}
-
-/// Each label's score: an object with logprob and share, or a bare share.
-fn scores(cell: Option<Cell>, place: Place<'_>) -> Result<Option<IndexMap<String, LabelScore>>> {
-    let help = "write {\"labels\": {\"NAME\": {\"logprob\": -0.1, \"share\": 0.9}, …}}";
-    let scores = match cell {
-        None => return Ok(None),
-        Some(Cell::Object(scores)) if !scores.is_empty() => scores,
-        Some(_) => return Err(wrong(place, "labels", "labels is not an object with scores").help(help)),
-    };
-    let score = |(name, score): (String, Option<Cell>)| {
-        let (logprob, share) = match score {
-            Some(Cell::Object(mut parts)) => {
-                (parts.swap_remove("logprob").flatten(), parts.swap_remove("share").flatten())
-            }
-            other => (None, other),
-        };
-        let logprob = number(logprob, "labels", place)?;
-        if let Some(value) = logprob.filter(|value| *value > ROUNDING) {
-            let message = format!("the logprob of {name:?} is {value}, above 0");
-            return Err(wrong(place, "labels", message).help("the logarithm of a probability is at most 0"));
-        }
-        let share = probability(share, "labels", place)?;
-        Ok((name, LabelScore { logprob: logprob.map(|value| value.min(0.0)), share }))
-    };
-    scores.into_iter().map(score).collect::<Result<_>>().map(Some)
-}
-
-/// Whether the row is right: what it says, what its labels say, and that both agree.
-fn outcome(
-    cell: Option<Cell>,
-    expected: Option<&str>,
-    label: Option<&str>,
-    options: Options,
-    place: Place<'_>,
-) -> Result<Option<bool>> {
-    let said = match &cell {
-        None => None,
-        Some(Cell::Bool(value)) => Some(*value),
-        Some(Cell::Whole(1)) => Some(true),
-        Some(Cell::Whole(0)) => Some(false),
-        Some(Cell::Number(value)) if *value == 1.0 => Some(true),
-        Some(Cell::Number(value)) if *value == 0.0 => Some(false),
-        Some(Cell::Text(text)) => Some(truth(text).ok_or_else(|| {
-            wrong(place, "correct", format!("{:?} is neither true nor false", shortened(text)))
-                .help("write true or false, or 1 or 0")
-        })?),
-        Some(Cell::List | Cell::Object(_)) => return Err(compound(place, "correct")),
-        Some(Cell::Whole(_) | Cell::Number(_)) => {
-            return Err(wrong(place, "correct", "a number other than 0 and 1 is neither true nor false")
-                .help("write true or false, or 1 or 0"));
-        }
-    };
-    let found = expected.zip(label).map(|(expected, label)| expected == label);
-    match (said, found) {
-        (Some(said), Some(found)) if said != found => {
-            let (expected, label) = (expected.unwrap_or_default(), label.unwrap_or_default());
-            Err(wrong(
-                place,
-                "correct",
-                format!("it says {said}, but expected is {expected:?} and predicted {label:?}"),
-            )
-            .help("correct the row, or remove the column correct to have it found out"))
-        }
-        (None, None) if options.need_outcome => {
-            Err(wrong(place, "correct", "the row does not say whether it is right")
-                .help("it needs correct, or expected and prediction"))
-        }
-        _ => Ok(said.or(found)),
-    }
-}
-
-fn truth(text: &str) -> Option<bool> {
-    let word = text.trim();
-    let is = |words: [&str; 6]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
-    if is(["true", "1", "1.0", "yes", "t", "y"]) {
-        Some(true)
-    } else if is(["false", "0", "0.0", "no", "f", "n"]) {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-fn shortened(text: &str) -> String {
-    let head: String = text.chars().take(40).collect();
-    if head.len() < text.len() { format!("{head}…") } else { head }
 }
 
 #[cfg(test)]
@@ -581,6 +370,23 @@ mod tests {
         assert_eq!(read("p", line, ANY).unwrap().rows[0].correct, None);
         assert!(read("p", line, Options::default()).is_err());
         assert_eq!(read("p", line, ANY).unwrap().outcomes(), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_guess_is_told() {
+        let predictions = read("p", br#"{"confidence": 0.5, "label": "a", "prediction": "b"}"#, ANY).unwrap();
+        assert!(predictions.notes[0].contains("the true one"), "{:?}", predictions.notes);
+    }
+
+    #[test]
+    fn an_unknown_truth_is_not_made_up() {
+        for text in [
+            r#"{"confidence": 0.5, "expected": null, "label": "a", "prediction": "a"}"#,
+            "confidence,expected,label,prediction\n0.5,,a,a\n",
+        ] {
+            assert_eq!(read("p", text.as_bytes(), ANY).unwrap().rows[0].correct, None, "{text}");
+            assert!(read("p", text.as_bytes(), Options::default()).is_err());
+        }
     }
 
     #[test]
