@@ -230,3 +230,16 @@ fn published_facts_come_out() {
         close("fine-tuned ece", tuned.metrics["ece"].value.unwrap(), 0.0179, 5e-5);
     }
 }
+
+/// A seed means the same numbers on a machine with one thread and on one with many.
+#[test]
+fn intervals_do_not_depend_on_the_number_of_threads() {
+    let rows: Vec<Row> = (0..400)
+        .map(|i| Row { confidence: (i * 7919 % 1000) as f64 / 1000.0, correct: i % 3 > 0, ..Row::default() })
+        .collect();
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| report(&rows, &Options::default()).unwrap())
+    };
+    assert_eq!(on(1), on(5));
+}

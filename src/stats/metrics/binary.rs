@@ -50,6 +50,11 @@ pub fn aurc(view: View) -> f64 {
     for tie in view.ties().rev() {
         for row in tie {
             let wrong = 1 - outcomes[row] as u64;
+            // Before the first error every risk is 0, and there is nothing to divide.
+            if errors + wrong == 0 {
+                taken += u64::from(counts[row]);
+                continue;
+            }
             for _ in 0..counts[row] {
                 taken += 1;
                 errors += wrong;

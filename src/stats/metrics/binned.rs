@@ -1,16 +1,12 @@
-//! Calibration error over bins: ECE, MCE, RMS, their debiased forms, and what a calibrated model would score.
+//! Calibration error over bins: ECE, MCE, RMS, and their debiased forms.
 //!
 //! Bins are right-closed, `(a, b]`, and 0 falls in the first. A binned error is a plug-in estimate and is biased
 //! upwards: in a bin of m rows even a perfect model misses its mean by about 1/√m. So ECE never stands alone here: the
-//! debiased value estimates that bias, and [`calibrated_null`] shows the size that chance alone gives at these scores.
+//! debiased value estimates that bias, and [`super::null`] shows the size that chance alone gives at these scores.
 
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::View;
-use crate::numeric::sum;
-use crate::platform::map_indices;
-use crate::stats::resampling::{quantile, stream};
 
 /// How scores are cut into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,49 +159,6 @@ fn folded_normal_mean(mean: f64, deviation: f64) -> f64 {
     deviation * (2.0 / std::f64::consts::PI).sqrt() * (-z * z).exp() + mean * libm::erf(z)
 }
 
-/// What chance alone gives: the distribution of a statistic if every score were true.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Null {
-    /// Mean.
-    pub mean: f64,
-    /// 95th percentile.
-    pub p95: f64,
-}
-
-/// The ECE that a perfectly calibrated model would score on these scores: outcomes are drawn with the scores as their
-/// probabilities, `simulations` times, from `seed`. `None` without simulations.
-pub fn calibrated_null(view: View, binning: Binning, simulations: usize, seed: u64) -> Option<Null> {
-    if simulations == 0 {
-        return None;
-    }
-    let bins: Vec<(std::ops::Range<usize>, f64)> = ranges(view, binning)
-        .into_iter()
-        .map(|(_, _, range)| {
-            let score_sum = sum(range.clone().map(|row| f64::from(view.counts()[row]) * view.scores()[row]));
-            (range, score_sum)
-        })
-        .collect();
-    // A 32-bit draw below this bound is a success; a score of 1 is above every draw.
-    let bounds: Vec<u64> = view.scores().iter().map(|p| (p * 4_294_967_296.0) as u64).collect();
-    let total = view.total() as f64;
-    let mut errors = map_indices(simulations, |index| {
-        let mut random = stream(seed, index as u64);
-        let mut error = 0.0;
-        for (range, score_sum) in &bins {
-            let mut positives = 0_u64;
-            for (bound, &count) in bounds[range.clone()].iter().zip(&view.counts()[range.clone()]) {
-                for _ in 0..count {
-                    positives += u64::from(u64::from(random.next_u32()) < *bound);
-                }
-            }
-            error += (score_sum - positives as f64).abs();
-        }
-        error / total
-    });
-    errors.sort_unstable_by(f64::total_cmp);
-    Some(Null { mean: sum(errors.iter().copied()) / simulations as f64, p95: quantile(&errors, 0.95) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Sample;
@@ -246,22 +199,6 @@ mod tests {
         assert_eq!(folded_normal_mean(0.3, 0.0), 0.3);
         assert!((folded_normal_mean(0.0, 1.0) - 0.797_884_560_802_865_4).abs() < 1e-15);
         assert!((folded_normal_mean(10.0, 1.0) - 10.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn null_is_where_calibrated_outcomes_fall() {
-        // One bin, score ½, n rows: |rate − ½| has mean ½ √(2 / (π n)) for large n.
-        let n = 2000;
-        let s = sample(&vec![(0.5, 1); n]);
-        let null = calibrated_null(s.view(), Binning::EqualWidth(15), 4000, 7).unwrap();
-        let expected = 0.5 * (2.0 / (std::f64::consts::PI * n as f64)).sqrt();
-        assert!((null.mean / expected - 1.0).abs() < 0.05, "{} {expected}", null.mean);
-        assert!((null.p95 / (1.96 * 0.5 / (n as f64).sqrt()) - 1.0).abs() < 0.06, "{}", null.p95);
-        assert_eq!(
-            calibrated_null(sample(&[(1.0, 1), (0.0, 0)]).view(), Binning::EqualWidth(15), 50, 1).unwrap().p95,
-            0.0
-        );
-        assert_eq!(calibrated_null(s.view(), Binning::EqualWidth(15), 0, 1), None);
     }
 
     proptest! {

@@ -5,10 +5,12 @@ use indexmap::IndexMap;
 use super::binned::{Binning, CalibrationError, calibration_error};
 use super::classification::Classes;
 use super::multiclass::{Multiclass, mean_ece};
+use super::null::simulate_calibrated;
 use super::ordinal::Ordinal;
 use super::smece::{Resampler, smece};
 use super::{Sample, View, binary, corp};
 use crate::error::{Error, Result};
+use crate::stats::resampling::Method;
 
 /// Metrics of confidence against correctness, in the order of the report.
 const BINARY: [&str; 17] = [
@@ -43,6 +45,20 @@ const ORDINAL: [&str; 4] = ["mse", "mae", "spearman", "quadratic_kappa"];
 /// The names of all metrics, in the order of the report.
 pub fn names() -> impl Iterator<Item = &'static str> {
     BINARY.into_iter().chain(CLASSIFICATION).chain(MULTICLASS).chain(ORDINAL)
+}
+
+/// Errors that a calibrated model has too, by chance: judged against a simulation of one.
+pub const AGAINST_NULL: [&str; 7] =
+    ["ece", "ece_debiased", "ece_equal_mass", "mce", "rms_calibration_error", "smece", "corp_mcb"];
+
+/// How the interval of a metric is read off its resamples.
+pub fn interval_method(name: &str) -> Method {
+    // The parts of the CORP decomposition and the debiased square are raised by resampling like the errors are.
+    if AGAINST_NULL.contains(&name) || ["corp_dsc", "debiased_l2_squared"].contains(&name) {
+        Method::Pivotal
+    } else {
+        Method::Bca
+    }
 }
 
 /// One row of what is judged.
@@ -168,6 +184,23 @@ impl Evaluation {
     pub fn compute(&self, counts: &[u32], out: &mut [f64]) {
         let view = self.sample.counted(counts);
         self.fill(view, self.smooth.smece(view), out);
+    }
+
+    /// What [`AGAINST_NULL`] is for a perfectly calibrated model on these scores: each one's simulated values,
+    /// ascending.
+    pub fn null(&self, simulations: usize, seed: u64) -> Vec<Vec<f64>> {
+        simulate_calibrated(&self.sample, AGAINST_NULL.len(), simulations, seed, |view, out| {
+            let error = calibration_error(view, self.binning);
+            out.copy_from_slice(&[
+                error.ece,
+                error.ece_debiased,
+                calibration_error(view, self.equal_mass).ece,
+                error.mce,
+                error.rms,
+                self.smooth.smece(view),
+                corp::corp(view).mcb,
+            ]);
+        })
     }
 
     fn fill(&self, view: View, smooth: f64, out: &mut [f64]) {

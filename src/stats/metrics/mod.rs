@@ -6,10 +6,10 @@
 //! not exist for a view (an AUC with one class) is `None`.
 //!
 //! - [`binary`]: Brier, log loss, ROC AUC, AURC, Spiegelhalter's z
-//! - [`binned`]: calibration error over bins, its debiased forms and its null distribution
+//! - [`binned`]: calibration error over bins, and its debiased forms
 //! - [`smece`]: smooth calibration error; [`corp`]: miscalibration, discrimination, uncertainty
 //! - [`classification`], [`multiclass`], [`ordinal`]: predicted against true labels
-//! - [`baselines`], [`paired`]: what the numbers must be compared with
+//! - [`null`], [`baselines`], [`paired`]: what the numbers must be compared with
 //! - [`report`]: all of it, with intervals and warnings, as the JSON of `candor metrics`
 
 pub mod baselines;
@@ -20,10 +20,12 @@ pub mod corp;
 pub mod corp_curve;
 pub mod evaluation;
 pub mod multiclass;
+pub mod null;
 pub mod ordinal;
 pub mod paired;
 pub mod report;
 mod sample;
 pub mod smece;
+mod warnings;
 
 pub use sample::{Sample, View};

@@ -6,10 +6,10 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::evaluation::{Evaluation, Row, names};
+use super::evaluation::{Evaluation, Row, interval_method, names};
 use super::report::{Estimate, Options};
 use crate::error::{Error, Result};
-use crate::stats::resampling::{Method, bootstrap};
+use crate::stats::resampling::bootstrap;
 use crate::stats::special::binomial_lower_tail;
 
 /// McNemar's test of two runs' correctness.
@@ -80,9 +80,9 @@ pub fn compare(first: &[Row], second: &[Row], options: &Options) -> Result<Compa
     let differences = names()
         .enumerate()
         .map(|(column, name)| {
-            let interval = replicates.interval(column, level, Method::Bca);
+            let interval = replicates.interval(column, level, interval_method(name));
             let estimate = Estimate::new(exact[column], interval);
-            let p_value = estimate.value.and_then(|_| replicates.p_value(column, 0.0));
+            let p_value = estimate.value.and_then(|_| replicates.p_value(column));
             (name.to_string(), Difference { estimate, p_value })
         })
         .collect();

@@ -4,19 +4,21 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::baselines::{Baselines, majority, prior};
-use super::binned::{Binning, Null, bins, calibrated_null, calibration_error};
+use super::binned::{Binning, bins, calibration_error};
 use super::classification::{Classes, ConfusionMatrix, Tally};
 pub use super::evaluation::Row;
-use super::evaluation::{Evaluation, names};
+use super::evaluation::{AGAINST_NULL, Evaluation, interval_method, names};
+use super::null::Null;
+use super::warnings::warnings;
 use super::{Sample, binary};
 use crate::error::Result;
 use crate::numeric::finite;
 use crate::stats::hygiene::{Duplicates, duplicates};
 use crate::stats::intervals::{Interval, clopper_pearson};
-use crate::stats::resampling::{Method, Replicates, Resampling, bootstrap};
+use crate::stats::resampling::{Method, Replicates, Resampling, bootstrap, quantile};
 
 /// Below this many rows a bootstrap says nothing: it can only repeat what few rows it has.
-const FEWEST_FOR_BOOTSTRAP: usize = 10;
+pub(super) const FEWEST_FOR_BOOTSTRAP: usize = 10;
 
 /// Above this many classes the classes' F1 have no interval (the table would be larger than the data).
 const MOST_CLASSES_RESAMPLED: usize = 200;
@@ -69,7 +71,7 @@ impl Default for Options {
         Self {
             bins: 15,
             resampling: Resampling::default(),
-            null_simulations: 2000,
+            null_simulations: 1000,
             labels: Vec::new(),
             values: IndexMap::new(),
         }
@@ -91,6 +93,8 @@ pub struct Report {
     pub metrics: IndexMap<String, Estimate>,
     /// The ECE that a perfectly calibrated model would show at these scores.
     pub ece_null: Option<Null>,
+    /// The same for every metric that a calibrated model has by chance too.
+    pub nulls: IndexMap<String, Option<Null>>,
     /// What no model at all would score.
     pub baselines: Baselines,
     /// Per class, where the rows carry labels.
@@ -174,11 +178,15 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
     let (sample, view) = (&evaluation.sample, evaluation.sample.view());
     let exact = evaluation.exact();
     let replicates = resample(&evaluation, options.resampling);
-    let interval = |column: usize| replicates.as_ref()?.interval(column, level, Method::Bca);
-    let mut metrics: IndexMap<String, Estimate> = names()
-        .enumerate()
-        .map(|(column, name)| (name.to_string(), Estimate::new(exact[column], interval(column))))
-        .collect();
+    let nulls: IndexMap<&str, Vec<f64>> =
+        AGAINST_NULL.into_iter().zip(evaluation.null(options.null_simulations, options.resampling.seed)).collect();
+    let mut metrics = IndexMap::new();
+    for (column, name) in names().enumerate() {
+        let method = interval_method(name);
+        let interval = replicates.as_ref().and_then(|r| r.interval(column, level, method));
+        let interval = interval.map(|i| bounded(name, exact[column], i, nulls.get(name), level));
+        metrics.insert(name.to_string(), Estimate::new(exact[column], interval));
+    }
     let (right, total) = (view.positives(), view.total());
     metrics.insert("accuracy".to_string(), Estimate::proportion(right, total, level));
 
@@ -186,7 +194,8 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
     let tally = classes.map(Classes::tally_all);
     let first_f1 = names().count();
     let per_class = classes.zip(tally.as_ref()).map_or_else(Vec::new, |(classes, tally)| {
-        let f1 = |class: usize| Estimate::new(tally.f1(class), interval(first_f1 + class));
+        let interval = |class: usize| replicates.as_ref()?.interval(first_f1 + class, level, Method::Bca);
+        let f1 = |class: usize| Estimate::new(tally.f1(class), interval(class));
         (0..tally.classes())
             .map(|class| class_report(&classes.names()[class], tally, class, f1(class), level))
             .collect()
@@ -195,13 +204,16 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
         rows.iter().map(|row| Some((row.text.as_deref()?, row.expected.as_deref()))).collect();
     let duplicates = texts.map(duplicates);
     let binning = evaluation.binning();
+    let nulls: IndexMap<String, Option<Null>> =
+        nulls.iter().map(|(name, simulated)| (name.to_string(), Null::of(simulated))).collect();
     Ok(Report {
         n: rows.len(),
         classes: classes.map(|c| c.names().len()),
         level,
         bins: options.bins,
         metrics,
-        ece_null: calibrated_null(view, binning, options.null_simulations, options.resampling.seed),
+        ece_null: nulls["ece"],
+        nulls,
         baselines: Baselines {
             majority: classes.zip(tally.as_ref()).and_then(|(c, t)| majority(t, c.names(), level)),
             prior: prior(right, total, tally.as_ref()),
@@ -213,6 +225,21 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
         warnings: warnings(sample, tally.as_ref(), duplicates.as_ref()),
         duplicates,
     })
+}
+
+/// Keeps a bootstrap interval in the range of its metric. The bootstrap knows nothing of the end of that range: an error
+/// of 0 is possible wherever a calibrated model often shows as much as was seen.
+fn bounded(name: &str, value: f64, interval: Interval, null: Option<&Vec<f64>>, level: f64) -> Interval {
+    let Interval { mut low, high } = interval;
+    if null.is_some_and(|simulated| value <= quantile(simulated, (1.0 + level) / 2.0)) {
+        low = 0.0;
+    }
+    let is_at_least_0 = interval_method(name) == Method::Pivotal && name != "debiased_l2_squared";
+    if is_at_least_0 {
+        Interval { low: low.max(0.0), high: if name.starts_with("corp") { high } else { high.min(1.0) } }
+    } else {
+        Interval { low, high }
+    }
 }
 
 fn resample(evaluation: &Evaluation, resampling: Resampling) -> Option<Replicates> {
@@ -284,61 +311,164 @@ fn reliability(sample: &Sample, binning: Binning, level: f64) -> Vec<Reliability
     bins(sample.view(), binning).iter().filter_map(dot).collect()
 }
 
-/// What a reader should know before believing the numbers, in plain words.
-fn warnings(sample: &Sample, tally: Option<&Tally>, duplicates: Option<&Duplicates>) -> Vec<String> {
-    let (view, n) = (sample.view(), sample.len());
-    let mut warnings = Vec::new();
-    match n {
-        0..50 => warnings.push(format!(
-            "Only {n} rows: every number here may be far off. Below 50 rows no calibrator should be fitted."
-        )),
-        50..200 => warnings.push(format!(
-            "Only {n} rows: intervals are wide, and only calibrators with one or two parameters are safe below 200."
-        )),
-        200..500 => warnings.push(format!(
-            "{n} rows: enough for an accuracy and a simple calibrator; isotonic calibration needs 500 to 1,000."
-        )),
-        _ => {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows(rows: &[(f64, bool)]) -> Vec<Row> {
+        rows.iter().map(|&(confidence, correct)| Row { confidence, correct, ..Row::default() }).collect()
     }
-    if n < FEWEST_FOR_BOOTSTRAP {
-        warnings.push(format!("Below {FEWEST_FOR_BOOTSTRAP} rows only proportions have an interval."));
+
+    fn quick() -> Options {
+        let resampling = Resampling { resamples: 100, ..Resampling::default() };
+        Options { resampling, null_simulations: 50, ..Options::default() }
     }
-    let right = view.positives();
-    if right == n as u64 || right == 0 {
-        let all = if right == 0 { "wrong" } else { "right" };
-        warnings.push(format!(
-            "Every row is {all}: ranking (ROC AUC) does not exist, no calibrator can be fitted, and only the exact \
-             interval of the accuracy allows for errors that were not seen."
-        ));
+
+    /// Rows, which metrics must be absent, and a piece of a warning that must be there.
+    #[test]
+    fn edge_cases_are_answered_and_said() {
+        for (what, given, absent, warning) in [
+            ("one row", vec![(0.8, true)], vec!["roc_auc"], "Only 1 rows"),
+            ("all scores 0", vec![(0.0, false); 60], vec!["roc_auc", "spiegelhalter_z"], "exactly 0 or 1"),
+            ("all scores 1", vec![(1.0, true), (1.0, false)].repeat(30), vec!["spiegelhalter_z"], "same confidence"),
+            (
+                "all right",
+                (0..60).map(|i| (0.5 + f64::from(i) / 200.0, true)).collect(),
+                vec!["roc_auc"],
+                "Every row is right",
+            ),
+            (
+                "all wrong",
+                (0..60).map(|i| (0.5 + f64::from(i) / 200.0, false)).collect(),
+                vec!["roc_auc"],
+                "Every row is wrong",
+            ),
+            (
+                "constant ½",
+                vec![(0.5, true), (0.5, false)].repeat(150),
+                vec!["spiegelhalter_z"],
+                "same confidence, 0.5",
+            ),
+            ("tiny", vec![(0.9, true), (0.6, false), (0.7, true)], vec![], "Below 10 rows"),
+        ] {
+            let report = report(&rows(&given), &quick()).unwrap();
+            for (name, estimate) in &report.metrics {
+                let binary = estimate.value.is_some() || absent.contains(&name.as_str());
+                let needs_labels = names().skip(17).any(|other| other == name);
+                assert!(binary || needs_labels, "{what}: {name} is absent");
+                assert!(!absent.contains(&name.as_str()) || estimate.value.is_none(), "{what}: {name} is there");
+            }
+            assert!(report.warnings.iter().any(|w| w.contains(warning)), "{what}: {:?}", report.warnings);
+            assert_eq!(report.reliability.iter().map(|bin| bin.n).sum::<u64>(), given.len() as u64);
+        }
+        assert!(report(&[], &quick()).is_err());
+        assert!(report(&rows(&[(1.2, true)]), &quick()).is_err());
     }
-    if sample.scores()[0] == sample.scores()[n - 1] && n > 1 {
-        warnings.push(format!(
-            "Every row has the same confidence, {}: it cannot tell right from wrong.",
-            sample.scores()[0]
-        ));
+
+    #[test]
+    fn few_rows_have_exact_intervals_only() {
+        let report = report(&rows(&[(0.9, true), (0.6, false), (0.7, true)]), &quick()).unwrap();
+        assert!(report.metrics["accuracy"].low.is_some());
+        assert_eq!(report.metrics["brier"].low, None);
     }
-    if sample.scores()[0] <= 0.0 || sample.scores()[n - 1] >= 1.0 {
-        warnings.push(
-            "Some confidences are exactly 0 or 1: one such row that is wrong dominates the log loss, and \
-             Spiegelhalter's z does not exist."
-                .to_string(),
-        );
+
+    #[test]
+    fn labels_groups_texts_and_vectors_fill_their_parts() {
+        let row = |i: usize| {
+            let (truth, label) = (["1", "2", "3"][i % 3], ["1", "2", "3"][i * 7 % 5 % 3]);
+            let other = (1.0 - 0.6) / 2.0;
+            let probability = |name: &str| (name.to_string(), if name == label { 0.6 } else { other });
+            Row {
+                confidence: 0.6,
+                correct: truth == label,
+                expected: Some(truth.into()),
+                label: Some(label.into()),
+                group: Some(["x", "y"][i % 2].into()),
+                text: Some(format!("text {}", i % 40)),
+                probabilities: Some(["1", "2", "3"].iter().map(|n| probability(n)).collect()),
+            }
+        };
+        let rows: Vec<Row> = (0..60).map(row).collect();
+        let names = ["1", "2", "3"].map(String::from);
+        let values = names.iter().cloned().zip([1.0, 2.0, 3.0]).collect();
+        let report = report(&rows, &Options { labels: names.to_vec(), values, ..quick() }).unwrap();
+        assert_eq!((report.classes, report.per_class.len(), report.groups.len()), (Some(3), 3, 2));
+        for (name, estimate) in &report.metrics {
+            // One confidence for all rows ranks nothing but ties; a gap exists for two classes only.
+            assert!(estimate.value.is_some() || name == "balance_gap", "{name}");
+            assert!(estimate.low.is_some() || name == "balance_gap", "{name}");
+        }
+        assert_eq!(report.duplicates.as_ref().unwrap().repeated, 20);
+        assert!(report.warnings.iter().any(|w| w.contains("20 of 60 rows repeat")));
+        assert_eq!(report.confusion.as_ref().unwrap().counts.iter().flatten().sum::<u64>(), 60);
+        assert_eq!(report.baselines.majority.as_ref().unwrap().accuracy.value, Some(20.0 / 60.0));
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+
+        let mut stranger = rows;
+        stranger[0].probabilities.as_mut().unwrap().insert("4".into(), 0.0);
+        assert!(super::report(&stranger, &quick()).unwrap_err().to_string().contains("\"4\""));
     }
-    if let Some(tally) = tally
-        && tally.truth.iter().filter(|&&rows| rows > 0).count() == 1
-    {
-        warnings.push("All rows have the same true label: nothing is known about the other classes.".to_string());
+
+    #[test]
+    fn contract_names_stand() {
+        let json = serde_json::to_value(report(&rows(&[(0.9, true), (0.6, false)]), &quick()).unwrap()).unwrap();
+        for key in ["n", "classes", "metrics", "ece_null", "baselines", "warnings"] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        for metric in [
+            "accuracy",
+            "macro_f1",
+            "brier",
+            "log_loss",
+            "ece",
+            "ece_debiased",
+            "mce",
+            "smece",
+            "aurc",
+            "roc_auc",
+            "spiegelhalter_z",
+            "corp_mcb",
+            "corp_dsc",
+            "corp_unc",
+        ] {
+            for key in ["value", "low", "high"] {
+                assert!(json["metrics"][metric].get(key).is_some(), "{metric}.{key}");
+            }
+        }
+        assert!(json["metrics"]["macro_f1"]["value"].is_null());
+        assert!(json["ece_null"]["mean"].is_number() && json["ece_null"]["p95"].is_number());
     }
-    if let Some(duplicates) = duplicates
-        && duplicates.repeated > 0
-    {
-        warnings.push(format!(
-            "{} of {} rows repeat the text of another row: the intervals treat them as independent and are too narrow.",
-            duplicates.repeated, duplicates.rows
-        ));
-        if duplicates.conflicting > 0 {
-            warnings.push(format!("{} texts stand there with more than one true label.", duplicates.conflicting));
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        /// No number is ever infinite or NaN (serde_json would write `null` for it), whatever the rows; intervals of
+        /// errors contain their value; the order of rows changes nothing but AURC among ties.
+        #[test]
+        fn finite_bounded_and_blind_to_order(
+            given in prop::collection::vec((prop_oneof![Just(0.0), Just(1.0), Just(0.5), 0.0_f64..=1.0], any::<bool>()), 1..60),
+        ) {
+            let before = report(&rows(&given), &quick()).unwrap();
+            let reversed: Vec<(f64, bool)> = given.iter().rev().copied().collect();
+            let after = report(&rows(&reversed), &quick()).unwrap();
+            for (name, estimate) in &before.metrics {
+                for number in [estimate.value, estimate.low, estimate.high].into_iter().flatten() {
+                    prop_assert!(number.is_finite(), "{}", name);
+                }
+                if let (Some(low), Some(high)) = (estimate.low, estimate.high) {
+                    prop_assert!(low <= high, "{} {:?}", name, estimate);
+                }
+                if interval_method(name) == Method::Pivotal
+                    && let (Some(value), Some(low), Some(high)) = (estimate.value, estimate.low, estimate.high)
+                {
+                    prop_assert!(low <= value + 1e-12 && value <= high + 1e-12, "{} {:?}", name, estimate);
+                }
+                match (estimate.value, after.metrics[name].value) {
+                    (Some(a), Some(b)) => prop_assert!(name == "aurc" || (a - b).abs() < 1e-9 * (1.0 + a.abs()), "{}", name),
+                    (a, b) => prop_assert_eq!(a, b),
+                }
+            }
         }
     }
-    warnings
 }

@@ -1,14 +1,25 @@
 //! Scores with outcomes, sorted once, and views of them in which rows count any number of times.
 
+use std::sync::{Arc, OnceLock};
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
 use crate::error::{Error, Result};
 use crate::stats::pava::ascending_order;
 
 /// Scores in `[0, 1]` with outcomes, in ascending order of score; equal scores keep their input order.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    scores: Vec<f64>,
+    sorted: Arc<Sorted>,
     outcomes: Vec<f64>,
-    log_losses: Vec<f64>,
+    log_losses: OnceLock<Vec<f64>>,
+}
+
+/// What does not depend on the outcomes.
+#[derive(Debug)]
+struct Sorted {
+    scores: Vec<f64>,
     order: Vec<u32>,
     tie_ends: Vec<u32>,
     ones: Vec<u32>,
@@ -36,22 +47,30 @@ impl Sample {
         let order = ascending_order(scores)?;
         let sorted: Vec<f64> = order.iter().map(|&row| scores[row as usize]).collect();
         let outcomes: Vec<f64> = order.iter().map(|&row| f64::from(u8::from(correct[row as usize]))).collect();
-        let log_losses = sorted.iter().zip(&outcomes).map(|(&p, &y)| log_loss_of(p, y)).collect();
         let mut tie_ends: Vec<u32> =
             (1..sorted.len()).filter(|&i| sorted[i] != sorted[i - 1]).map(|i| i as u32).collect();
         tie_ends.push(sorted.len() as u32);
-        Ok(Self { ones: vec![1; sorted.len()], scores: sorted, outcomes, log_losses, order, tie_ends })
+        let sorted = Sorted { ones: vec![1; sorted.len()], scores: sorted, order, tie_ends };
+        Ok(Self { sorted: Arc::new(sorted), outcomes, log_losses: OnceLock::new() })
+    }
+
+    /// The same scores with outcomes drawn as if every score were true: a perfectly calibrated model's rows.
+    pub fn simulate(&self, random: &mut ChaCha8Rng) -> Self {
+        // A 32-bit draw below the score's share of 2^32 is a success; a score of 1 is above every draw.
+        let draw = |p: &f64| f64::from(u8::from(u64::from(random.next_u32()) < (p * 4_294_967_296.0) as u64));
+        let outcomes = self.sorted.scores.iter().map(draw).collect();
+        Self { sorted: Arc::clone(&self.sorted), outcomes, log_losses: OnceLock::new() }
     }
 
     /// Number of rows, at least one.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
-        self.scores.len()
+        self.sorted.scores.len()
     }
 
     /// The scores, ascending.
     pub fn scores(&self) -> &[f64] {
-        &self.scores
+        &self.sorted.scores
     }
 
     /// The outcomes (0 or 1) in the order of the scores.
@@ -61,12 +80,12 @@ impl Sample {
 
     /// For each place in the sorted order, the input row that stands there.
     pub fn order(&self) -> &[u32] {
-        &self.order
+        &self.sorted.order
     }
 
     /// The rows as they are: each counts once.
     pub fn view(&self) -> View<'_> {
-        View { sample: self, counts: &self.ones }
+        View { sample: self, counts: &self.sorted.ones }
     }
 
     /// The rows counted `counts` times each, in sorted order.
@@ -105,7 +124,7 @@ impl<'a> View<'a> {
 
     /// Scores, ascending.
     pub fn scores(&self) -> &'a [f64] {
-        &self.sample.scores
+        &self.sample.sorted.scores
     }
 
     /// Outcomes (0 or 1) in the order of the scores.
@@ -125,29 +144,39 @@ impl<'a> View<'a> {
 
     /// The counted sum of `term(score, outcome)`.
     pub fn sum(&self, term: impl Fn(f64, f64) -> f64) -> f64 {
-        let rows = self.counts.iter().zip(self.scores().iter().zip(self.outcomes()));
-        // Eight running sums instead of one: independent, so that they can be vectorized, and fixed, so that the
-        // result is the same everywhere.
-        eight_sums(rows.map(|(&count, (&p, &y))| f64::from(count) * term(p, y)))
+        let (counts, scores, outcomes) = (self.counts, self.scores(), self.outcomes());
+        eight_sums(counts.len(), |row| f64::from(counts[row]) * term(scores[row], outcomes[row]))
     }
 
     /// The counted mean of the log loss.
     pub(super) fn mean_log_loss(&self) -> f64 {
-        let losses = self.counts.iter().zip(&self.sample.log_losses);
-        eight_sums(losses.map(|(&count, loss)| f64::from(count) * loss)) / self.total() as f64
+        let losses = self.sample.log_losses.get_or_init(|| {
+            let rows = self.scores().iter().zip(self.outcomes());
+            rows.map(|(&p, &y)| log_loss_of(p, y)).collect()
+        });
+        let (counts, losses) = (self.counts, &losses[..self.counts.len()]);
+        eight_sums(counts.len(), |row| f64::from(counts[row]) * losses[row]) / self.total() as f64
     }
 
     /// Runs of rows with equal scores, in ascending order, as ranges of the sorted order.
     pub fn ties(&self) -> impl DoubleEndedIterator<Item = std::ops::Range<usize>> + 'a {
-        let ends = &self.sample.tie_ends;
+        let ends = &self.sample.sorted.tie_ends;
         (0..ends.len()).map(move |i| (if i == 0 { 0 } else { ends[i - 1] as usize })..ends[i] as usize)
     }
 }
 
-fn eight_sums(terms: impl ExactSizeIterator<Item = f64>) -> f64 {
+/// The sum of `term(0..count)` in eight running sums: independent, so that they can be vectorized, and always the same
+/// ones, so that the result is the same everywhere.
+fn eight_sums(count: usize, term: impl Fn(usize) -> f64) -> f64 {
     let mut sums = [0.0; 8];
-    for (index, term) in terms.enumerate() {
-        sums[index % 8] += term;
+    let whole = count - count % 8;
+    for start in (0..whole).step_by(8) {
+        for lane in 0..8 {
+            sums[lane] += term(start + lane);
+        }
+    }
+    for row in whole..count {
+        sums[row - whole] += term(row);
     }
     ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))
 }
