@@ -3,6 +3,8 @@
 //! The values are made by `calibration_reference.py SEED OUT`; `CANDOR_REFERENCE=OUT` runs the same table on another
 //! seed (several files are separated by `:`).
 
+#![allow(clippy::unwrap_used)] // A test may panic.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

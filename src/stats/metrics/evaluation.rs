@@ -61,6 +61,9 @@ pub fn interval_method(name: &str) -> Method {
     }
 }
 
+/// Above this many probabilities, classwise ECE is not resampled (it would take longer than everything else together).
+const MOST_PROBABILITIES_RESAMPLED: usize = 200_000;
+
 /// One row of what is judged.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Row {
@@ -175,15 +178,17 @@ impl Evaluation {
     /// The metrics of all rows as they are.
     pub fn exact(&self) -> Vec<f64> {
         let mut out = vec![f64::NAN; self.columns()];
-        self.fill(self.sample.view(), smece(self.sample.view()), &mut out);
+        self.fill(self.sample.view(), smece(self.sample.view()), true, &mut out);
         out
     }
 
     /// The metrics of the rows counted `counts` times (in the sample's order); NaN where one does not exist. smECE is
-    /// that of the faster grid for resamples.
+    /// that of the faster grid for resamples, and classwise ECE is left out of large tables.
     pub fn compute(&self, counts: &[u32], out: &mut [f64]) {
         let view = self.sample.counted(counts);
-        self.fill(view, self.smooth.smece(view), out);
+        let classes = self.classes.as_ref().map_or(0, |classes| classes.names().len());
+        let classwise = counts.len() * classes <= MOST_PROBABILITIES_RESAMPLED;
+        self.fill(view, self.smooth.smece(view), classwise, out);
     }
 
     /// What [`AGAINST_NULL`] is for a perfectly calibrated model on these scores: each one's simulated values,
@@ -203,7 +208,7 @@ impl Evaluation {
         })
     }
 
-    fn fill(&self, view: View, smooth: f64, out: &mut [f64]) {
+    fn fill(&self, view: View, smooth: f64, classwise: bool, out: &mut [f64]) {
         let counts = view.counts();
         let CalibrationError { ece, mce, rms, debiased_l2_squared, ece_debiased } =
             calibration_error(view, self.binning);
@@ -245,7 +250,7 @@ impl Evaluation {
             Some(vectors) => values.extend([
                 counted_mean(&vectors.briers, counts),
                 counted_mean(&vectors.log_losses, counts),
-                vectors.classwise_ece(counts, self.binning),
+                if classwise { vectors.classwise_ece(counts, self.binning) } else { undefined },
             ]),
             None => values.extend([undefined; MULTICLASS.len()]),
         }

@@ -10,6 +10,7 @@
 //! - [`smece`]: smooth calibration error; [`corp`]: miscalibration, discrimination, uncertainty
 //! - [`classification`], [`multiclass`], [`ordinal`]: predicted against true labels
 //! - [`null`], [`baselines`], [`paired`]: what the numbers must be compared with
+//! - [`glossary`]: every metric in plain words, with formula and source
 //! - [`report`]: all of it, with intervals and warnings, as the JSON of `candor metrics`
 
 pub mod baselines;
@@ -19,6 +20,7 @@ pub mod classification;
 pub mod corp;
 pub mod corp_curve;
 pub mod evaluation;
+pub mod glossary;
 pub mod multiclass;
 pub mod null;
 pub mod ordinal;

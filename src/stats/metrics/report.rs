@@ -331,7 +331,7 @@ mod tests {
         for (what, given, absent, warning) in [
             ("one row", vec![(0.8, true)], vec!["roc_auc"], "Only 1 rows"),
             ("all scores 0", vec![(0.0, false); 60], vec!["roc_auc", "spiegelhalter_z"], "exactly 0 or 1"),
-            ("all scores 1", vec![(1.0, true), (1.0, false)].repeat(30), vec!["spiegelhalter_z"], "same confidence"),
+            ("all scores 1", [(1.0, true), (1.0, false)].repeat(30), vec!["spiegelhalter_z"], "same confidence"),
             (
                 "all right",
                 (0..60).map(|i| (0.5 + f64::from(i) / 200.0, true)).collect(),
@@ -344,12 +344,7 @@ mod tests {
                 vec!["roc_auc"],
                 "Every row is wrong",
             ),
-            (
-                "constant ½",
-                vec![(0.5, true), (0.5, false)].repeat(150),
-                vec!["spiegelhalter_z"],
-                "same confidence, 0.5",
-            ),
+            ("constant ½", [(0.5, true), (0.5, false)].repeat(150), vec!["spiegelhalter_z"], "same confidence, 0.5"),
             ("tiny", vec![(0.9, true), (0.6, false), (0.7, true)], vec![], "Below 10 rows"),
         ] {
             let report = report(&rows(&given), &quick()).unwrap();
