@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::axes::{ABOVE, Axis, BELOW, Plot};
 use super::canvas::{Canvas, NORMAL, PAD, SMALL, Sign, key};
 use super::placement::{Area, Placement};
+use super::strips::{self, Strip};
 use super::table::{Cell, Table};
 use super::{Heading, Picture, Sheet, format, scale, text};
 
@@ -154,23 +155,6 @@ impl AccuracyVolume {
             canvas.plate("cc-small cc-strong", Area::around((side, middle), width, 14.0), &words);
         }
     }
-
-    /// Invisible strips that carry the numbers of each threshold.
-    fn draw_marks(&self, canvas: &mut Canvas<'_>, upper: &Plot, lower: &Plot) {
-        let points: Vec<&ThresholdPoint> = self.sound().collect();
-        if points.len() > 400 {
-            return;
-        }
-        for (index, point) in points.iter().enumerate() {
-            let x = upper.x.at(point.threshold);
-            let next = points.get(index + 1).map_or(upper.area.right, |p| upper.x.at(p.threshold));
-            let before = if index == 0 { x } else { (x + upper.x.at(points[index - 1].threshold)) / 2.0 };
-            let after = if index + 1 == points.len() { next } else { (x + next) / 2.0 };
-            canvas.mark("threshold", index, &sentence(point), &data(point));
-            canvas.svg.rect("cc-hit", (before, upper.area.top), (after.max(before), lower.area.bottom));
-            canvas.svg.close();
-        }
-    }
 }
 
 /// A threshold in words.
@@ -296,11 +280,21 @@ impl Picture for AccuracyVolume {
             canvas.svg.polygon("cc-band-muted", &around);
         }
         canvas.svg.polyline("cc-line cc-ink", &volume);
+        if let [(x, y)] = volume.as_slice() {
+            canvas.svg.circle("cc-fill-ink", (*x, *y), 3.5);
+        }
         let curve = self.draw_accuracy(canvas, &upper);
         let mut placement = Placement::new(upper.area);
         placement.take_line(&curve, NORMAL);
         self.draw_wanted(canvas, &upper, &mut placement);
         self.draw_thresholds(canvas, &upper, &lower);
-        self.draw_marks(canvas, &upper, &lower);
+        let points: Vec<&ThresholdPoint> = self.sound().collect();
+        let both = Area { bottom: lower.area.bottom, ..upper.area };
+        strips::draw(canvas, "threshold", both, &points, |index, point| Strip {
+            x: upper.x.at(point.threshold),
+            index,
+            words: sentence(point),
+            data: data(point),
+        });
     }
 }

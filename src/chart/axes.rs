@@ -161,16 +161,24 @@ impl Plot {
         canvas.svg.text("cc-axis-title", (x, bottom + 34.0), Anchor::Middle, &title);
     }
 
-    /// Ticks and their labels under a line.
+    /// Ticks and their labels under a line: every label, or every second, …, so that none touches the next.
     pub(super) fn draw_x_ticks(&self, canvas: &mut Canvas<'_>, bottom: f64) {
-        let mut free_from = f64::NEG_INFINITY;
-        for (value, label) in &self.x_axis.ticks {
-            let x = self.x.at(*value);
+        let spans: Vec<(f64, f64)> = self
+            .x_axis
+            .ticks
+            .iter()
+            .map(|(value, label)| (self.x.at(*value), text::width(label, SMALL) / 2.0 + 2.0))
+            .collect();
+        let touch = |stride: usize| {
+            let chosen: Vec<&(f64, f64)> = spans.iter().step_by(stride).collect();
+            chosen.windows(2).any(|pair| pair[0].0 + pair[0].1 > pair[1].0 - pair[1].1)
+        };
+        let stride = (1..=spans.len().max(1)).find(|stride| !touch(*stride)).unwrap_or(1);
+        for (index, (_, label)) in self.x_axis.ticks.iter().enumerate() {
+            let x = spans[index].0;
             canvas.svg.line("cc-axis", (x, bottom), (x, bottom + 4.0));
-            let half = text::width(label, SMALL) / 2.0;
-            if x - half >= free_from {
+            if index % stride == 0 {
                 canvas.svg.text("cc-tick", (x, bottom + 16.0), Anchor::Middle, label);
-                free_from = x + half + 4.0;
             }
         }
     }

@@ -176,7 +176,10 @@ impl Picture for ConfidenceHistogram {
         ]);
         let largest = self.bins.iter().map(HistogramBin::total).max().unwrap_or(0);
         let x = Axis::percent(self.domain(), if canvas.narrow() { 5 } else { 10 }, "confidence the model stated");
-        let y = Axis::count(largest as f64 * 1.08, 5, "rows");
+        // Counts that must be turned need more room above the fullest bar.
+        let slot = (canvas.room() - 50.0) / self.bins.len().max(1) as f64;
+        let turned = slot < text::width(&format::short_count(largest), SMALL);
+        let y = Axis::count(largest as f64 * if turned { 1.2 } else { 1.08 }, 5, "rows");
         let natural = (canvas.width * 0.42).clamp(180.0, 320.0);
         let plot = Plot::place(canvas, x, y, natural);
         plot.draw(canvas);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::axes::{Axis, Plot};
 use super::canvas::{Canvas, SMALL, Sign, key};
 use super::placement::{Area, Placement};
+use super::strips::{self, Strip};
 use super::table::{Cell, Table};
 use super::{Heading, Picture, Sheet, format, scale, text};
 
@@ -180,6 +181,7 @@ impl Picture for CostCurve {
         let values = self.sound().flat_map(|p| [p.review, p.total()]).chain(self.references().map(|(cost, _)| cost));
         let (low, high) = scale::extent(values).unwrap_or((0.0, 1.0));
         let (low, high) = (low.min(0.0), high.max(0.0));
+        let high = if low == high { 1.0 } else { high };
         let high = high + 0.04 * (high / 2.0 - low / 2.0) * 2.0;
         let thresholds = scale::extent(self.sound().map(|p| p.threshold)).unwrap_or((0.0, 1.0));
         let target = if canvas.narrow() { 4 } else { 9 };
@@ -202,6 +204,15 @@ impl Picture for CostCurve {
             placement.take(Area::around(plot.at(best.threshold, best.total()), 16.0, 16.0));
         }
         self.draw_references(canvas, &plot, &mut placement);
+        let points: Vec<&CostPoint> = self.sound().collect();
+        strips::draw(canvas, "threshold", plot.area, &points, |index, point| {
+            let data = vec![
+                ("threshold", point.threshold.to_string()),
+                ("review", point.review.to_string()),
+                ("error", point.error.to_string()),
+            ];
+            Strip { x: plot.x.at(point.threshold), index, words: self.sentence(point), data }
+        });
         self.draw_best(canvas, &plot);
     }
 }

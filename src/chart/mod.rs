@@ -28,6 +28,11 @@
 //! Escaping, number formatting and closing of elements are the only dangerous parts of writing SVG; they live in one small
 //! writer, and a property test parses every picture of arbitrary data back.
 //!
+//! An interactive picture marks what can be pointed at: a focusable group with its sentence as `aria-label`, its kind in
+//! `data-mark` (`stripe`, `bin`, `cell`, `threshold`, `guarantee`, `best`, `coverage`, `sample-size`, `label`), its place in
+//! the data in `data-index` and its numbers in further `data-` attributes: enough for a page to show them on hover and to
+//! list the rows behind them on a click.
+//!
 //! How it is laid out: text widths are estimated, never measured, so a picture is drawn at the width it will be shown at
 //! (12-pixel text stays 12 pixels on a phone). Whatever the numbers are (none, one, equal, not finite, huge) and whatever
 //! the labels (200 characters, markup, right-to-left), the result is a valid picture that says what it shows.
@@ -52,6 +57,7 @@ mod sample_size;
 mod scale;
 mod smooth;
 mod square;
+mod strips;
 mod svg;
 mod table;
 mod text;

@@ -80,6 +80,8 @@ pub struct ReliabilityDiagram {
     pub measures: Vec<Measure>,
 }
 
+/// A stripe with fewer rows than this never gets the largest disc.
+const FEW: u64 = 20;
 /// Smallest disc, in pixels: a stripe with one row must still be seen.
 const SMALLEST: f64 = 3.0;
 
@@ -95,7 +97,7 @@ impl ReliabilityDiagram {
         let bounds = Area { top: area.top - 16.0, right: (area.right + 14.0).min(canvas.width - 1.0), ..area };
         let mut placement = Placement::new(bounds);
         placement.take(Area { left: 0.0, top: area.top - ABOVE, right: area.left + 90.0, bottom: area.top - 4.0 });
-        let most = self.points.iter().filter(|p| p.is_sound()).map(|p| p.n).max().unwrap_or(1);
+        let most = self.points.iter().filter(|p| p.is_sound()).map(|p| p.n).max().unwrap_or(1).max(FEW);
         let largest = (area.width() / 20.0).clamp(8.0, 20.0);
         let radius = |n: u64| (largest * (n as f64 / most as f64).sqrt()).max(SMALLEST);
         // The fullest stripe lies at the back.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::axes::{Axis, Plot};
 use super::canvas::{Canvas, SMALL, Sign, key};
 use super::placement::{Area, Placement};
+use super::strips::{self, Strip};
 use super::table::{Cell, Table};
 use super::{Heading, Measure, Picture, Sheet, format, scale, text};
 
@@ -83,26 +84,16 @@ impl RiskCoverage {
             canvas.plate("cc-note", spots[spot], &words);
         }
     }
+}
 
-    /// Invisible strips that carry the numbers, at most 100 of them.
-    fn draw_marks(&self, canvas: &mut Canvas<'_>, plot: &Plot) {
-        let points: Vec<&RiskPoint> = self.sound().collect();
-        let step = points.len().div_ceil(100).max(1);
-        let mut from = plot.area.left;
-        for (index, point) in points.iter().enumerate().skip(step - 1).step_by(step) {
-            let to = plot.x.at(point.coverage);
-            let words = format!(
-                "The most confident {}: {} wrong",
-                format::percent(point.coverage),
-                format::percent_interval(point.risk, point.low.unwrap_or(f64::NAN), point.high.unwrap_or(f64::NAN))
-            );
-            let data = [("coverage", point.coverage.to_string()), ("risk", point.risk.to_string())];
-            canvas.mark("coverage", index, &words, &data);
-            canvas.svg.rect("cc-hit", (from.min(to), plot.area.top), (to, plot.area.bottom));
-            canvas.svg.close();
-            from = to;
-        }
-    }
+/// A point in words.
+fn sentence(point: &RiskPoint) -> String {
+    let (low, high) = (point.low.unwrap_or(f64::NAN), point.high.unwrap_or(f64::NAN));
+    format!(
+        "The most confident {}: {} wrong",
+        format::percent(point.coverage),
+        format::percent_interval(point.risk, low, high)
+    )
 }
 
 impl Picture for RiskCoverage {
@@ -176,6 +167,10 @@ impl Picture for RiskCoverage {
         if let [(x, y)] = curve.as_slice() {
             canvas.svg.circle("cc-fill-right", (*x, *y), 3.5);
         }
-        self.draw_marks(canvas, &plot);
+        let points: Vec<&RiskPoint> = self.sound().collect();
+        strips::draw(canvas, "coverage", plot.area, &points, |index, point| {
+            let data = vec![("coverage", point.coverage.to_string()), ("risk", point.risk.to_string())];
+            Strip { x: plot.x.at(point.coverage), index, words: sentence(point), data }
+        });
     }
 }

@@ -175,8 +175,13 @@ pub fn stylesheet() -> String {
 }
 
 /// The style sheet of one picture with a fixed theme: the colours written out, valid for the element with this id only.
+/// Texts have no halo: a program that does not know `paint-order` would paint it over them.
 pub(super) fn fixed_stylesheet(id: &str, dark: bool) -> String {
     let mut css = rules(&format!("#{id}"));
+    if let Some(halo) = css.find("paint-order") {
+        let end = css[halo..].find('}').map_or(css.len(), |end| halo + end);
+        css.replace_range(halo..end, "");
+    }
     for role in &ROLES {
         css = css.replace(&format!("var(--cc-{})", role.name), if dark { role.dark } else { role.light });
     }
