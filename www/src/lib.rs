@@ -12,6 +12,7 @@
 //! | [`worker`](mod@worker) | worker | takes requests in turn, holds model and task |
 //! | [`store`] | worker | model files on this device |
 //! | [`switches`] | worker | switches in the page's address that force rare states |
+//! | [`throttle`] | worker | progress, not more often than a person can see |
 //! | [`requests`] | page | every network request of page and worker, as the browser itself reports it |
 
 pub mod codec;
@@ -20,4 +21,5 @@ pub mod link;
 pub mod requests;
 pub mod store;
 pub mod switches;
+pub mod throttle;
 pub mod worker;

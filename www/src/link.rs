@@ -79,7 +79,12 @@ impl Link {
             EngineWorker::spawner()
                 .callback(move |packet: Packet| {
                     silence.borrow_mut().take();
-                    on(packet.unpack().unwrap_or_else(|error| failed(0, Error { kind: Kind::Lost, ..error })));
+                    let message =
+                        packet.unpack().unwrap_or_else(|error| failed(0, Error { kind: Kind::Lost, ..error }));
+                    if matches!(&message.reply, Reply::Model(info) if info.kept.is_ok() && !info.from_cache) {
+                        ask_to_persist();
+                    }
+                    on(message);
                 })
                 .with_loader(true)
                 .encoding::<StructuredCodec>()
@@ -130,6 +135,22 @@ fn listen(
     });
     channel.set_onmessage(Some(closure.as_ref().unchecked_ref()));
     closure
+}
+
+/// Asks the browser not to clear this site's files when the disk is short. Asked once, when a model has just come:
+/// some browsers ask the person in turn, who then knows what for.
+fn ask_to_persist() {
+    let asked = web_sys::window().and_then(|window| {
+        let navigator = window.navigator();
+        let here = Reflect::has(&navigator, &"storage".into()).unwrap_or(false);
+        here.then(|| navigator.storage().persist().ok()).flatten()
+    });
+    if let Some(asked) = asked {
+        wasm_bindgen_futures::spawn_local(async move {
+            // Either answer is fine: it only makes the file's stay more or less likely.
+            let _ = wasm_bindgen_futures::JsFuture::from(asked).await;
+        });
+    }
 }
 
 fn lost(message: impl Into<String>) -> Error {

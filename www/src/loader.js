@@ -19,16 +19,16 @@ channel.addEventListener("message", (event) => {
   if (event.data === "close") self.close();
 });
 
-new PerformanceObserver((list) => {
-  const requests = list
-    .getEntries()
-    .map(({ name, startTime, transferSize }) => [name, performance.timeOrigin + startTime, transferSize]);
-  channel.postMessage({ requests });
-}).observe({ type: "resource", buffered: true });
-
 try {
   const { default: start } = await import(candor.script);
   await start({ module_or_path: candor.wasm });
+  // From here on: the engine's own two files belong to the page, and are no requests of a person at work.
+  new PerformanceObserver((list) => {
+    const requests = list
+      .getEntries()
+      .map(({ name, startTime, transferSize }) => [name, performance.timeOrigin + startTime, transferSize]);
+    channel.postMessage({ requests });
+  }).observe({ type: "resource" });
 } catch (error) {
   lost(error);
 }

@@ -13,7 +13,8 @@ use candor::protocol::{FromWorker, ModelSource, Progress, Reply, Request, Stage,
 use candor_web::codec::Packet;
 use candor_web::store::blob::BlobReader;
 use candor_web::store::locks::Lock;
-use candor_web::store::{Obtained, Store, Wanted, Watch, obtain};
+use candor_web::store::opfs::Folder;
+use candor_web::store::{Obtained, Store, Wanted, Watch, is_intact, obtain};
 use candor_web::switches::Switches;
 use js_sys::{Array, Uint8Array};
 use sha2::{Digest, Sha256};
@@ -75,8 +76,8 @@ async fn a_model_is_fetched_once_and_then_found() {
     let content = bytes(3 << 20);
     let (mut first, progress) =
         fetch(&store, &manifest("once.gguf", &content, vec![address(&content)])).await.expect("fetched");
-    assert!(!first.from_cache && first.kept.is_ok());
-    assert_eq!((first.bytes, first.sha256.clone()), (content.len() as u64, sha256(&content)));
+    assert!(!first.facts.from_cache && first.facts.kept.is_ok());
+    assert_eq!((first.facts.bytes, first.facts.sha256.clone()), (content.len() as u64, sha256(&content)));
     assert_eq!(read(&mut first), content);
     let whole = Some(content.len() as u64);
     let last = progress.last().expect("progress");
@@ -87,7 +88,7 @@ async fn a_model_is_fetched_once_and_then_found() {
     let gone = manifest("once.gguf", &content, vec!["blob:nowhere".to_owned()]);
     let (mut second, progress) = fetch(&store, &gone).await.expect("kept");
     let (mut third, _) = fetch(&store, &ModelSource::Kept { file: "once.gguf".to_owned() }).await.expect("kept");
-    assert!(second.from_cache && third.from_cache && progress.is_empty());
+    assert!(second.facts.from_cache && third.facts.from_cache && progress.is_empty());
     assert_eq!(read(&mut second), content);
     assert_eq!(read(&mut third), content);
     drop((first, second, third));
@@ -129,7 +130,7 @@ async fn a_picked_file_replaces_one_of_its_name() {
         let content = bytes(length);
         let source = ModelSource::File { url: address(&content), name: "picked.gguf".to_owned(), bytes: length as u64 };
         let (mut obtained, _) = fetch(&store, &source).await.expect("read");
-        assert_eq!((obtained.from_cache, obtained.sha256.clone()), (false, sha256(&content)));
+        assert_eq!((obtained.facts.from_cache, obtained.facts.sha256.clone()), (false, sha256(&content)));
         assert_eq!(read(&mut obtained), content);
     }
     for (content, words) in [(&b"Dear aunt, no model"[..], "GGUF"), (b"", "empty")] {
@@ -153,8 +154,8 @@ async fn a_full_disk_and_a_missing_one_keep_the_model_in_memory() {
         let store = Store::open(&switches).await;
         let (mut obtained, _) =
             fetch(&store, &manifest("full.gguf", &content, vec![address(&content)])).await.expect("in memory");
-        assert!(obtained.kept.as_ref().expect_err("not kept").contains(words), "{:?}", obtained.kept);
-        assert_eq!(obtained.sha256, sha256(&content));
+        assert!(obtained.facts.kept.as_ref().expect_err("not kept").contains(words), "{:?}", obtained.facts.kept);
+        assert_eq!(obtained.facts.sha256, sha256(&content));
         assert_eq!(read(&mut obtained), content);
     }
     assert!(kept_names(&Store::open(&Switches::default()).await, "full").await.is_empty());
@@ -172,6 +173,25 @@ async fn a_stopped_download_ends_as_cancelled() {
     assert_eq!(outcome.expect_err("stopped").kind, Kind::Cancelled);
     store.forget("stop.gguf.part").await.expect("removed");
     assert!(kept_names(&store, "stop").await.is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn a_file_that_changed_on_the_disk_is_known() {
+    let store = Store::open(&Switches::default()).await;
+    let content = bytes(50_000);
+    let source = manifest("disk.gguf", &content, vec![address(&content)]);
+    drop(fetch(&store, &source).await.expect("fetched"));
+    let wanted = Wanted::new(&source).expect("a source");
+    let intact = async || {
+        let signal = AbortController::new().expect("a controller").signal();
+        is_intact(&store, &wanted, &mut Watch::new(signal, &mut |_| {})).await.expect("hashed")
+    };
+    assert!(intact().await);
+    let folder = Folder::open().await.expect("the folder");
+    let change = folder.writer("disk.gguf").await.expect("free").write_at(40_000, &Uint8Array::from(&b"!?"[..]));
+    change.expect("written");
+    assert!(!intact().await);
+    store.forget("disk.gguf").await.expect("removed");
 }
 
 #[wasm_bindgen_test]

@@ -43,7 +43,7 @@ use self::opfs::Folder;
 use self::record::{Record, UNFINISHED};
 use crate::switches::Switches;
 
-pub use self::obtain::{Obtained, Watch, obtain};
+pub use self::obtain::{Obtained, Watch, is_intact, obtain};
 pub use self::source::Wanted;
 
 /// The folder of model files, or why there is none.

@@ -15,11 +15,10 @@ use super::reader::ModelReader;
 use super::record::{Record, UNFINISHED};
 use super::sink::Sink;
 use super::source::Wanted;
+use crate::throttle::Throttle;
 
 /// Milliseconds between two looks at a download of another tab.
 const PATIENCE: u32 = 300;
-/// Seconds between two reports of progress.
-const REPORT: f64 = 0.05;
 
 /// Bytes that are hashed between two looks at the messages.
 const HASHED_AT_ONCE: usize = 1 << 20;
@@ -29,6 +28,13 @@ const HASHED_AT_ONCE: usize = 1 << 20;
 pub struct Obtained {
     /// Its bytes.
     pub reader: ModelReader,
+    /// What is known of it.
+    pub facts: Facts,
+}
+
+/// What is known of a file, before anybody reads what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
     /// Its size.
     pub bytes: u64,
     /// SHA-256 in lower-case hex.
@@ -43,7 +49,7 @@ pub struct Obtained {
 pub struct Watch<'a> {
     progress: &'a mut dyn FnMut(Progress),
     signal: AbortSignal,
-    reported: f64,
+    throttle: Throttle,
 }
 
 impl std::fmt::Debug for Watch<'_> {
@@ -55,13 +61,11 @@ impl std::fmt::Debug for Watch<'_> {
 impl<'a> Watch<'a> {
     /// Reports to `progress` and stops at the signal.
     pub fn new(signal: AbortSignal, progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { progress, signal, reported: f64::NEG_INFINITY }
+        Self { progress, signal, throttle: Throttle::default() }
     }
 
     fn report(&mut self, stage: Stage, done: u64, total: Option<u64>) -> Result<()> {
-        let now = platform::now();
-        if now - self.reported >= REPORT || total == Some(done) {
-            self.reported = now;
+        if self.throttle.is_due(done, total) {
             (self.progress)(Progress { stage, done, total });
         }
         match self.signal.aborted() {
@@ -131,7 +135,38 @@ async fn kept(folder: &Folder, wanted: &Wanted) -> Result<Option<Obtained>> {
     let Some(sha256) = record.sha256.clone().filter(|_| wanted.accepts(&record)) else { return Ok(None) };
     let Some(reader) = folder.reader(&wanted.file).await? else { return Ok(None) };
     let bytes = reader.length();
-    Ok((bytes == record.bytes).then_some(Obtained { reader, bytes, sha256, from_cache: true, kept: Ok(()) }))
+    Ok((bytes == record.bytes)
+        .then_some(Obtained { reader, facts: Facts { bytes, sha256, from_cache: true, kept: Ok(()) } }))
+}
+
+/// Whether a kept file still is what was kept: for when the loader finds fault with it.
+///
+/// # Errors
+/// [`Kind::Cancelled`]; a file that cannot be read is one that has changed.
+pub async fn is_intact(store: &Store, wanted: &Wanted, watch: &mut Watch<'_>) -> Result<bool> {
+    let Ok(folder) = &store.folder else { return Ok(true) };
+    let Some(record) = Record::read(folder, &wanted.file).await else { return Ok(false) };
+    let Some(mut reader) = folder.reader(&wanted.file).await? else { return Ok(false) };
+    let mut sink = Sink::held("only hashed");
+    match hash(&mut reader, &mut sink, watch).await {
+        Ok(()) => Ok(record.sha256 == Some(sink.finish()?.0)),
+        Err(error) if error.kind == Kind::Cancelled => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Hashes what is there, and lets messages in meanwhile.
+async fn hash(reader: &mut ModelReader, sink: &mut Sink, watch: &mut Watch<'_>) -> Result<()> {
+    let mut buffer = vec![0; HASHED_AT_ONCE];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        sink.hash_again(&buffer[..count]);
+        watch.report(Stage::Verify, sink.bytes(), Some(reader.length()))?;
+        platform::breathe().await;
+    }
 }
 
 async fn wait_for_lock(folder: &Folder, wanted: &Wanted, watch: &mut Watch<'_>) -> Result<Lock> {
@@ -163,16 +198,7 @@ async fn continued(
     let mut sink = Sink::file(folder, part, full_after).await?;
     match snapshot.map(|file| ModelReader::blob(file.into())).transpose()? {
         Some(mut reader) if same && wanted.bytes.is_none_or(|bytes| reader.length() <= bytes) => {
-            let mut buffer = vec![0; HASHED_AT_ONCE];
-            loop {
-                let count = reader.read(&mut buffer)?;
-                if count == 0 {
-                    break;
-                }
-                sink.hash_again(&buffer[..count]);
-                watch.report(Stage::Verify, sink.bytes(), Some(reader.length()))?;
-                platform::breathe().await;
-            }
+            hash(&mut reader, &mut sink, watch).await?;
         }
         _ => sink.restart()?,
     }
@@ -270,7 +296,7 @@ async fn finish(folder: &Folder, wanted: &Wanted, part: &str, sink: Sink, addres
             (reader.ok_or_else(|| Error::new(Kind::Io, format!("{} was not kept", wanted.file)))?, Ok(()))
         }
     };
-    Ok(Obtained { reader, bytes, sha256, from_cache: false, kept })
+    Ok(Obtained { reader, facts: Facts { bytes, sha256, from_cache: false, kept } })
 }
 
 fn held(wanted: &Wanted, sink: Sink) -> Result<Obtained> {
@@ -278,7 +304,8 @@ fn held(wanted: &Wanted, sink: Sink) -> Result<Obtained> {
     let (sha256, held) = sink.finish()?;
     check(wanted, bytes, &sha256)?;
     let (blob, reason) = held.ok_or_else(|| Error::internal("a model in memory has no memory"))?;
-    Ok(Obtained { reader: ModelReader::blob(blob)?, bytes, sha256, from_cache: false, kept: Err(reason) })
+    let reader = ModelReader::blob(blob)?;
+    Ok(Obtained { reader, facts: Facts { bytes, sha256, from_cache: false, kept: Err(reason) } })
 }
 
 /// Whether what came is what was wanted.

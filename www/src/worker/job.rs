@@ -1,13 +1,8 @@
-//! A job that runs: who hears of its progress, and how it is stopped.
+//! How a running job is stopped.
 
 use candor::engine::Cancel;
 use candor::error::{Error, Kind, Result};
-use candor::platform;
-use candor::protocol::{Progress, Stage};
 use web_sys::{AbortController, AbortSignal};
-
-/// Seconds between two reports of progress: a person sees no more, and the page has other work.
-const REPORT: f64 = 0.05;
 
 /// Stops a job: its computation between two chunks, its request on the network at once.
 #[derive(Debug, Clone)]
@@ -48,28 +43,5 @@ impl Stop {
 impl Default for Stop {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Turns an engine's counts into messages, not more often than somebody can see.
-pub struct Reporter<F: FnMut(Progress)> {
-    stage: Stage,
-    reported: f64,
-    send: F,
-}
-
-impl<F: FnMut(Progress)> Reporter<F> {
-    /// Reports one stage.
-    pub fn new(stage: Stage, send: F) -> Self {
-        Self { stage, reported: f64::NEG_INFINITY, send }
-    }
-
-    /// Takes a count.
-    pub fn report(&mut self, done: u64, total: Option<u64>) {
-        let now = platform::now();
-        if now - self.reported >= REPORT || total == Some(done) {
-            self.reported = now;
-            (self.send)(Progress { stage: self.stage, done, total });
-        }
     }
 }

@@ -17,15 +17,20 @@ use candor::classify::{Classifier, Options};
 use candor::engine::Control;
 use candor::error::{Error, Kind, Result};
 use candor::platform;
-use candor::protocol::{FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Reply, Request, Stage, ToWorker};
+use candor::protocol::{
+    FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, ToWorker,
+};
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
 
-use self::job::{Reporter, Stop};
+use self::job::Stop;
 use self::queue::Queue;
 use crate::codec::Packet;
-use crate::store::{Obtained, Store, Wanted, Watch, obtain};
+use crate::store::obtain::Facts;
+use crate::store::reader::ModelReader;
+use crate::store::{Obtained, Store, Wanted, Watch, is_intact, obtain};
 use crate::switches::Switches;
+use crate::throttle::Throttle;
 
 /// The actor: gloo's end of it.
 pub struct EngineWorker {
@@ -153,16 +158,14 @@ impl Desk {
             }
             Request::SetTask { task } => {
                 let mut classifier = self.borrow_classifier()?;
-                let mut reporter = self.reporter(id, Stage::Prefix);
-                let mut progress = |done, total| reporter.report(done, total);
+                let mut progress = self.reporter(id, Stage::Prefix);
                 let mut control = Control::new(stop.cancel(), &mut progress);
                 classifier.get().set_task(&task, &mut control).await.map(Reply::Task)
             }
             Request::Classify { text, top, limit_tokens } => {
                 self.count_text();
                 let mut classifier = self.borrow_classifier()?;
-                let mut reporter = self.reporter(id, Stage::Classify);
-                let mut progress = |done, total| reporter.report(done, total);
+                let mut progress = self.reporter(id, Stage::Classify);
                 let mut control = Control::new(stop.cancel(), &mut progress);
                 let options = Options { top, limit_tokens };
                 let result = classifier.get().classify(&text, &options, &mut control).await;
@@ -176,13 +179,20 @@ impl Desk {
         let started = platform::now();
         let wanted = Wanted::new(source)?;
         let store = self.store().await;
-        let mut progress = |progress| self.answer(id, Reply::Progress(progress));
-        let obtained = obtain(&store, &wanted, &mut Watch::new(stop.signal()?, &mut progress)).await?;
-        let Obtained { reader, bytes, sha256, from_cache, kept } = obtained;
-        let mut reporter = self.reporter(id, Stage::Load);
-        let mut progress = |done, total| reporter.report(done, total);
-        let mut control = Control::new(stop.cancel(), &mut progress);
-        let loaded = Classifier::load(reader, &wanted.name, &mut control).await;
+        let mut tell = |progress| self.answer(id, Reply::Progress(progress));
+        let mut watch = Watch::new(stop.signal()?, &mut tell);
+        let Obtained { reader, mut facts } = obtain(&store, &wanted, &mut watch).await?;
+        let mut loaded = self.read_model(id, reader, &wanted, stop).await;
+        if let Err(error) = &loaded
+            && facts.from_cache
+            && matches!(error.kind, Kind::Format | Kind::Io)
+            && !is_intact(&store, &wanted, &mut watch).await?
+        {
+            store.forget(&wanted.file).await?;
+            let again = obtain(&store, &wanted, &mut watch).await?;
+            facts = again.facts;
+            loaded = self.read_model(id, again.reader, &wanted, stop).await;
+        }
         if let Err(error) = &loaded
             && wanted.sha256.is_none()
             && matches!(error.kind, Kind::Format | Kind::Unsupported | Kind::Input)
@@ -192,13 +202,26 @@ impl Desk {
         }
         let classifier = loaded.map_err(|error| error.at_file(&wanted.file))?;
         let load_seconds = platform::now() - started;
+        let Facts { bytes, sha256, from_cache, kept } = facts;
         let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
         *self.classifier.borrow_mut() = Some(classifier);
         Ok(info)
     }
 
-    fn reporter(&self, id: u64, stage: Stage) -> Reporter<impl FnMut(candor::protocol::Progress)> {
-        Reporter::new(stage, move |progress| self.answer(id, Reply::Progress(progress)))
+    async fn read_model(&self, id: u64, reader: ModelReader, wanted: &Wanted, stop: &Stop) -> Result<Classifier> {
+        let mut progress = self.reporter(id, Stage::Load);
+        let mut control = Control::new(stop.cancel(), &mut progress);
+        Classifier::load(reader, &wanted.name, &mut control).await
+    }
+
+    /// Turns the engine's counts into messages.
+    fn reporter(&self, id: u64, stage: Stage) -> impl FnMut(u64, Option<u64>) {
+        let mut throttle = Throttle::default();
+        move |done, total| {
+            if throttle.is_due(done, total) {
+                self.answer(id, Reply::Progress(Progress { stage, done, total }));
+            }
+        }
     }
 
     /// The classifier, out of its place for one job, and back at the job's end.
