@@ -1,0 +1,28 @@
+//! What the page knows and decides, without a browser: plain structs and functions, tested natively.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`place`] | where am I, and what is the address of that? |
+//! | [`typing`] | when is a text classified, and which answer counts? |
+//! | [`progress`] | how far is it, how fast, how long still? |
+//! | [`reading`] | what does a classification say? |
+//! | [`steps`] | how did that number come about? |
+//! | [`shelf`], [`draft`] | which tasks are there, and what is being edited? |
+//! | [`notice`] | what went wrong, and what now? |
+//! | [`network`] | what has left this device? |
+//! | [`glossary`] | what does this word mean? |
+//! | [`format`] | how is a number written? |
+
+pub mod draft;
+#[cfg(test)]
+mod fixture;
+pub mod format;
+pub mod glossary;
+pub mod network;
+pub mod notice;
+pub mod place;
+pub mod progress;
+pub mod reading;
+pub mod shelf;
+pub mod steps;
+pub mod typing;

@@ -1,0 +1,203 @@
+//! How far a long job is, how fast it goes and how long it will take.
+//!
+//! The worker reports only what is done and of how much; the rate is measured here, over a short sliding window, so
+//! that a stall shows within seconds and a single burst does not promise an early end.
+
+use std::collections::VecDeque;
+
+use candor::protocol::{Progress, Stage};
+
+use super::format;
+
+/// Seconds over which the rate is measured.
+const WINDOW: f64 = 4.0;
+/// Below this many seconds of observation no rate is given: it would jump.
+const SETTLED: f64 = 0.6;
+
+/// The progress of one job, through all its stages.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Meter {
+    latest: Option<Progress>,
+    samples: VecDeque<(f64, u64)>,
+}
+
+/// What a progress bar shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// What is being done, in words.
+    pub title: &'static str,
+    /// Part done, 0 to 1, where the whole is known.
+    pub fraction: Option<f64>,
+    /// Amount, rate and time left, in words.
+    pub detail: String,
+}
+
+impl Meter {
+    /// Takes a report that came at `now` (seconds on any clock that does not run backwards).
+    pub fn push(&mut self, now: f64, progress: Progress) {
+        let restarted =
+            self.latest.as_ref().is_none_or(|before| before.stage != progress.stage || progress.done < before.done);
+        if restarted {
+            self.samples.clear();
+        }
+        self.samples.push_back((now, progress.done));
+        while self.samples.len() > 2 && self.samples[1].0 <= now - WINDOW {
+            self.samples.pop_front();
+        }
+        self.latest = Some(progress);
+    }
+
+    /// Units in a second over the last few seconds, once there is enough to tell.
+    pub fn rate(&self) -> Option<f64> {
+        let (first, last) = (self.samples.front()?, self.samples.back()?);
+        let elapsed = last.0 - first.0;
+        (elapsed >= SETTLED && last.1 > first.1).then(|| (last.1 - first.1) as f64 / elapsed)
+    }
+
+    /// Seconds left in this stage, where the whole and the rate are known.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let progress = self.latest.as_ref()?;
+        let remaining = progress.total?.saturating_sub(progress.done);
+        Some(remaining as f64 / self.rate()?)
+    }
+
+    /// The bar's contents; before the first report the job is starting.
+    pub fn reading(&self) -> Reading {
+        let Some(progress) = &self.latest else {
+            return Reading { title: "Starting", fraction: None, detail: String::new() };
+        };
+        let fraction = progress
+            .total
+            .filter(|total| *total > 0)
+            .map(|total| (progress.done as f64 / total as f64).clamp(0.0, 1.0));
+        Reading { title: title(progress.stage), fraction, detail: self.detail(progress) }
+    }
+
+    fn detail(&self, progress: &Progress) -> String {
+        let tokens = matches!(progress.stage, Stage::Prefix | Stage::Classify);
+        let amount = match (tokens, progress.total) {
+            (false, Some(total)) => {
+                format!("{} of {}", format::bytes_precise(progress.done), format::bytes_precise(total))
+            }
+            (false, None) => format::bytes_precise(progress.done),
+            (true, Some(total)) => format!("{} of {}", format::count(progress.done), format::counted(total, "token")),
+            (true, None) => format::counted(progress.done, "token"),
+        };
+        let mut parts = vec![amount];
+        if let Some(rate) = self.rate() {
+            parts.push(if tokens {
+                format!("{} tokens/s", format::rate(rate))
+            } else {
+                format!("{}/s", format::bytes_precise(rate as u64))
+            });
+        }
+        if let Some(left) = self.seconds_left().filter(|left| *left > 0.0) {
+            parts.push(format::time_left(left));
+        }
+        parts.join(" · ")
+    }
+}
+
+fn title(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Download => "Downloading the model",
+        Stage::Verify => "Checking that the file is intact",
+        Stage::Load => "Reading the weights",
+        Stage::Prefix => "Reading the task's instructions and examples",
+        Stage::Classify => "Reading the text",
+    }
+}
+
+/// Which of the quarters of a job were already told to a screen reader: five sentences a job, not five hundred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Milestones {
+    told: Option<(Stage, u8)>,
+}
+
+impl Milestones {
+    /// The sentence to announce for this report, if it is time for one.
+    pub fn announce(&mut self, progress: &Progress) -> Option<String> {
+        let total = progress.total.filter(|total| *total > 0)?;
+        let quarter = (progress.done.min(total) * 4 / total) as u8;
+        if self.told == Some((progress.stage, quarter)) {
+            return None;
+        }
+        let same_stage = self.told.is_some_and(|(stage, _)| stage == progress.stage);
+        self.told = Some((progress.stage, quarter));
+        match (same_stage, quarter) {
+            (false, _) => Some(title(progress.stage).to_owned()),
+            (true, 1..=3) => Some(format!("{} percent", u32::from(quarter) * 25)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(done: u64, total: Option<u64>) -> Progress {
+        Progress { stage: Stage::Download, done, total }
+    }
+
+    #[test]
+    fn rate_and_time_left_come_from_the_last_seconds() {
+        let mut meter = Meter::default();
+        assert_eq!(meter.reading().title, "Starting");
+        // Ten seconds at 1 MB/s, then at 10 MB/s: after five more seconds only the fast part counts.
+        let mut done = 0;
+        for step in 0..=60 {
+            let now = f64::from(step) * 0.25;
+            meter.push(now, at(done, Some(98_000_000)));
+            done += if now < 10.0 { 250_000 } else { 2_500_000 };
+        }
+        let rate = meter.rate().expect("settled");
+        assert!((rate - 1e7).abs() < 1e5, "{rate}");
+        let reading = meter.reading();
+        assert_eq!(reading.detail, "60.0 MB of 98.0 MB · 10.0 MB/s · about 4 s left");
+        assert!((reading.fraction.expect("total known") - 60.0 / 98.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn no_rate_before_it_is_settled_and_none_in_a_stall() {
+        let mut meter = Meter::default();
+        meter.push(0.0, at(0, Some(100)));
+        meter.push(0.3, at(50, Some(100)));
+        assert_eq!(meter.rate(), None);
+        assert_eq!(meter.reading().detail, "50 B of 100 B");
+        meter.push(20.0, at(50, Some(100)));
+        meter.push(30.0, at(50, Some(100)));
+        assert_eq!(meter.rate(), None, "nothing moved for ten seconds");
+    }
+
+    #[test]
+    fn a_new_stage_or_a_restart_begins_anew() {
+        let mut meter = Meter::default();
+        meter.push(0.0, at(0, None));
+        meter.push(1.0, at(5_000_000, None));
+        assert_eq!(meter.reading().detail, "5.0 MB · 5.0 MB/s");
+        assert_eq!(meter.reading().fraction, None);
+        meter.push(1.1, Progress { stage: Stage::Verify, done: 98, total: Some(98) });
+        assert_eq!(meter.rate(), None);
+        assert_eq!(meter.reading().fraction, Some(1.0));
+        meter.push(1.2, Progress { stage: Stage::Prefix, done: 16, total: Some(62) });
+        assert_eq!(meter.reading().detail, "16 of 62 tokens");
+    }
+
+    #[test]
+    fn fraction_survives_a_lying_total() {
+        let mut meter = Meter::default();
+        meter.push(0.0, at(200, Some(100)));
+        assert_eq!(meter.reading().fraction, Some(1.0));
+        meter.push(0.1, at(200, Some(0)));
+        assert_eq!(meter.reading().fraction, None);
+    }
+
+    #[test]
+    fn milestones_are_few() {
+        let mut milestones = Milestones::default();
+        let told: Vec<String> = (0..=1000).filter_map(|done| milestones.announce(&at(done, Some(1000)))).collect();
+        assert_eq!(told, ["Downloading the model", "25 percent", "50 percent", "75 percent"]);
+        assert_eq!(milestones.announce(&at(1, None)), None);
+    }
+}
