@@ -18,6 +18,13 @@
   document.head.append(policy);
 })();
 
+// The colours a person has chosen (see src/components/theme.rs), before anything is painted.
+try {
+  document.documentElement.dataset.theme = localStorage.getItem("candor.theme") ?? "system";
+} catch {
+  // No storage, no choice.
+}
+
 addEventListener("DOMContentLoaded", async () => {
   try {
     const { default: start } = await import("./candor-web.js");

@@ -1,8 +1,8 @@
-//! What the page and its worker share.
+//! The page and its worker.
 //!
 //! Two programs are built from this crate: `candor-web`, the page (leptos), and `worker`, the engine. They talk in
-//! the plain messages of [`candor::protocol`]; this library holds both ends of that line and what the worker keeps on
-//! the device. The page's own components are not here: they belong to the page's program only.
+//! the plain messages of [`candor::protocol`]; this library holds both ends of that line, what the worker keeps on
+//! the device, and the page's own parts.
 //!
 //! | module | runs in | what |
 //! |---|---|---|
@@ -14,11 +14,23 @@
 //! | [`switches`] | worker | switches in the page's address that force rare states |
 //! | [`throttle`] | worker | progress, not more often than a person can see |
 //! | [`requests`] | page | every network request of page and worker, as the browser itself reports it |
+//! | [`state`] | page, natively in tests | what the page decides, as plain structs |
+//! | [`models`] | page | the model, tasks and sample texts that come with the page |
+//! | [`session`] | page | the page's signals, joined to the engine's messages and the clock |
+//! | [`app`], [`pages`], [`components`] | page | what is seen |
+//! | [`browser`] | page | the few things asked of the browser itself |
 
+pub mod app;
+pub mod browser;
 pub mod codec;
+pub mod components;
 pub mod hosts;
 pub mod link;
+pub mod models;
+pub mod pages;
 pub mod requests;
+pub mod session;
+pub mod state;
 pub mod store;
 pub mod switches;
 pub mod throttle;

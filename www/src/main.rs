@@ -1,5 +1,6 @@
-//! The page.
+//! The page's program.
 
 fn main() {
     console_error_panic_hook::set_once();
+    candor_web::app::start();
 }

@@ -1,0 +1,84 @@
+//! The whole page: header, navigation, the place, the panels, and what a screen reader is told.
+
+use leptos::mount::{mount_to, mount_to_body};
+use leptos::prelude::*;
+
+use crate::browser;
+use crate::components::header::Header;
+use crate::components::model_panel::ModelPanel;
+use crate::components::navigation::Navigation;
+use crate::components::term::{Glossary, GlossaryPanel};
+use crate::link;
+use crate::pages::classify::ClassifyPage;
+use crate::pages::help::HelpPage;
+use crate::session::Session;
+use crate::state::place::Place;
+
+/// The application.
+#[component]
+pub fn App() -> impl IntoView {
+    let session = Session::start();
+    provide_context(session);
+    provide_context(Glossary::new());
+    link::watch_requests(move |url, at, bytes| {
+        session.requests.update(|log| log.note(&url, &link::origin(), at, bytes));
+    });
+
+    let place = RwSignal::new(Place::from_hash(&browser::hash()));
+    let listener = window_event_listener(leptos::ev::hashchange, move |_| {
+        let next = Place::from_hash(&browser::hash());
+        let moved = place.with_untracked(|place| !place.is_same_page(&next));
+        place.set(next);
+        if moved {
+            browser::focus("main");
+        }
+    });
+    on_cleanup(move || listener.remove());
+    Effect::new(move |_| browser::set_title(&place.with(Place::title)));
+
+    view! {
+        <div class="shell">
+            <a
+                class="skip-link"
+                href="#main"
+                on:click=move |event| {
+                    // The address names the place; a jump to an element must not change it.
+                    event.prevent_default();
+                    browser::focus("main");
+                }
+            >
+                "Skip to the content"
+            </a>
+            <Header/>
+            <Navigation place=place/>
+            <main class="page" id="main" tabindex="-1">
+                // Both places stay in the page, so that nothing typed is lost by looking something up.
+                <div class="page-inner" hidden=move || place.with(|place| *place != Place::Classify)>
+                    <ClassifyPage/>
+                </div>
+                <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>
+                    <div class="page-inner">
+                        <HelpPage place=place/>
+                    </div>
+                </Show>
+            </main>
+            <ModelPanel/>
+            <GlossaryPanel/>
+            <div class="visually-hidden" aria-live="polite" id="announcement">
+                {move || session.announcement.get()}
+            </div>
+        </div>
+    }
+}
+
+/// Puts the application into the page, in place of what stood there while it was fetched.
+pub fn start() {
+    let root = browser::document().and_then(|document| document.get_element_by_id("app"));
+    match root.and_then(|root| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(root).ok()) {
+        Some(root) => {
+            root.set_inner_html("");
+            mount_to(root, App).forget();
+        }
+        None => mount_to_body(App),
+    }
+}

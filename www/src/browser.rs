@@ -1,0 +1,124 @@
+//! The few things the page asks of the browser itself, each answered with nothing where the browser refuses.
+
+use wasm_bindgen::JsCast;
+
+/// What is kept of one visit for the next, on this device only (`localStorage`).
+pub mod keep {
+    /// Edits of tasks and own tasks.
+    pub const TASKS: &str = "candor.tasks";
+    /// Saved tasks that this version could not read, kept aside.
+    pub const TASKS_UNREADABLE: &str = "candor.tasks.unreadable";
+    /// Light, dark or as the system has it.
+    pub const THEME: &str = "candor.theme";
+    /// The file name of the model that was used last.
+    pub const MODEL: &str = "candor.model";
+}
+
+/// What is kept for a reload of the same tab (`sessionStorage`): it goes when the tab is closed.
+pub mod keep_in_tab {
+    /// The text in the box.
+    pub const TEXT: &str = "candor.text";
+    /// An address whose model is to be loaded after the reload that allowed its host.
+    pub const PENDING_URL: &str = "candor.pending-url";
+}
+
+/// The window.
+pub fn window() -> Option<web_sys::Window> {
+    web_sys::window()
+}
+
+/// The document.
+pub fn document() -> Option<web_sys::Document> {
+    window()?.document()
+}
+
+fn storage(in_tab: bool) -> Option<web_sys::Storage> {
+    let window = window()?;
+    if in_tab { window.session_storage() } else { window.local_storage() }.ok()?
+}
+
+/// Reads what was kept under this key.
+pub fn kept(key: &str) -> Option<String> {
+    storage(false)?.get_item(key).ok()?
+}
+
+/// Keeps a value for the next visit; answers whether the browser did.
+pub fn keep_value(key: &str, value: &str) -> bool {
+    storage(false).is_some_and(|storage| storage.set_item(key, value).is_ok())
+}
+
+/// Reads what was kept for this tab.
+pub fn kept_in_tab(key: &str) -> Option<String> {
+    storage(true)?.get_item(key).ok()?
+}
+
+/// Keeps a value for this tab; an empty one is removed.
+pub fn keep_value_in_tab(key: &str, value: &str) {
+    if let Some(storage) = storage(true) {
+        // A full storage only costs the text after a reload; typing must not be disturbed by it.
+        let _ = if value.is_empty() { storage.remove_item(key) } else { storage.set_item(key, value) };
+    }
+}
+
+/// The part of the address that names the place.
+pub fn hash() -> String {
+    window().and_then(|window| window.location().hash().ok()).unwrap_or_default()
+}
+
+/// Sets the window's title.
+pub fn set_title(title: &str) {
+    if let Some(document) = document() {
+        document.set_title(title);
+    }
+}
+
+/// Moves the keyboard's focus to the element with this id.
+pub fn focus(id: &str) {
+    if let Some(element) = document().and_then(|document| document.get_element_by_id(id)) {
+        if let Ok(element) = element.dyn_into::<web_sys::HtmlElement>() {
+            let _ = element.focus();
+        }
+    }
+}
+
+/// Brings the element with this id into view and focuses it.
+pub fn show_element(id: &str) {
+    if let Some(element) = document().and_then(|document| document.get_element_by_id(id)) {
+        element.scroll_into_view();
+    }
+    focus(id);
+}
+
+/// Selects part of the text area with this id, counted in UTF-16 units, and scrolls to it.
+pub fn select_in_text(id: &str, start: u32, end: u32) {
+    let area = document()
+        .and_then(|document| document.get_element_by_id(id))
+        .and_then(|element| element.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+    if let Some(area) = area {
+        let _ = area.focus();
+        let _ = area.set_selection_range(start, end);
+        // A browser scrolls to the caret only when something is typed; the height of the text says where it is.
+        let length = area.value().encode_utf16().count().max(1);
+        let height = f64::from(area.scroll_height()) * f64::from(start) / length as f64;
+        area.set_scroll_top((height as i32 - area.client_height() / 2).max(0));
+    }
+}
+
+/// Loads the page anew.
+pub fn reload() {
+    if let Some(window) = window() {
+        let _ = window.location().reload();
+    }
+}
+
+/// Hands a text to the person as a file.
+pub fn save_file(name: &str, contents: &str) -> Option<()> {
+    let parts = js_sys::Array::of1(&contents.into());
+    let blob = web_sys::Blob::new_with_str_sequence(&parts).ok()?;
+    let url = web_sys::Url::create_object_url_with_blob(&blob).ok()?;
+    let link: web_sys::HtmlAnchorElement = document()?.create_element("a").ok()?.dyn_into().ok()?;
+    link.set_href(&url);
+    link.set_download(name);
+    link.click();
+    web_sys::Url::revoke_object_url(&url).ok()
+}

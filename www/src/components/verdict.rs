@@ -1,0 +1,180 @@
+//! The answer: the decision in words, a bar for each label, what to be careful about, and what it cost.
+
+use leptos::prelude::*;
+
+use super::label_colour::{Swatch, colour_class};
+use super::notice::Caution;
+use super::term::Term;
+use crate::browser;
+use crate::session::{Answer, session};
+use crate::state::format;
+use crate::state::reading::{Bar, Basis, Reading};
+
+/// Characters beyond which a label's name is set smaller.
+const LONG_NAME: usize = 22;
+
+/// A classified text.
+#[component]
+pub fn Verdict(
+    /// The answer.
+    answer: Answer,
+) -> impl IntoView {
+    let session = session();
+    let Answer { classification, reading } = answer;
+    let corrected = reading.basis == Basis::LabelsOnly;
+    let long = reading.label.chars().count() > LONG_NAME;
+    let number = if corrected { reading.share } else { reading.total_probability };
+    let backend = move || session.model.with(|model| model.as_ref().map(|model| model.backend.clone()));
+    let facts = [
+        ("time", format::duration(classification.seconds)),
+        ("tokens-computed", format!("{} computed", format::counted(classification.tokens_computed as u64, "token"))),
+        ("tokens-reused", format!("{} reused", format::count(classification.tokens_reused as u64))),
+    ];
+    view! {
+        <div class="verdict fades" id="decision">
+            <div>
+                <p class="verdict-caption">"The model answers"</p>
+                <p class="verdict-label" class:verdict-label-long=long>
+                    <Swatch index=Some(reading.index)/>
+                    <span data-testid="decision-label">{reading.label.clone()}</span>
+                </p>
+            </div>
+            <div>
+                <p class="verdict-number" data-testid="decision-probability">{format::percent(number)}</p>
+                <p class="verdict-caption">
+                    {if corrected {
+                        view! { <Term id="share">"of the labels, corrected"</Term> }.into_any()
+                    } else {
+                        view! { <Term id="total">"total probability"</Term> }.into_any()
+                    }}
+                    <span class="tag">
+                        <Term id="raw">"uncalibrated"</Term>
+                    </span>
+                </p>
+            </div>
+        </div>
+        <p class="small soft fades" data-testid="decision-sentence">{reading.sentence()}</p>
+        <Bars reading=reading.clone()/>
+        {classification
+            .truncated
+            .clone()
+            .map(|cut| {
+                let text = classification.prediction.text.clone();
+                let kept: String = text.chars().take(cut.kept_characters).collect();
+                let from = format::utf16_position(&text, cut.kept_characters);
+                let to = format::utf16_position(&text, cut.total_characters);
+                view! {
+                    <Caution testid="truncated">
+                        <h3>"The text was longer than the model reads"</h3>
+                        <p>
+                            "Read: the first " {format::count(cut.kept_characters as u64)} " of "
+                            {format::count(cut.total_characters as u64)} " characters, up to “"
+                            {format::ending(&kept, 40)} "”. A prompt may have "
+                            {format::count(cut.limit_tokens as u64)} " tokens here (" <Term id="context">"context"</Term>
+                            ")."
+                        </p>
+                        <button
+                            type="button"
+                            class="button button-small"
+                            data-testid="show-cut"
+                            on:click=move |_| browser::select_in_text("text", from, to)
+                        >
+                            "Select the part that was not read"
+                        </button>
+                    </Caution>
+                }
+            })}
+        {(!reading.cautions.is_empty())
+            .then(|| {
+                view! {
+                    <Caution testid="cautions">
+                        {reading.cautions.iter().map(|caution| view! { <p>{caution.clone()}</p> }).collect_view()}
+                    </Caution>
+                }
+            })}
+        <p class="facts" data-testid="facts">
+            {facts.map(|(id, words)| view! { <span data-testid=id>{words}</span> }).collect_view()}
+            <span data-testid="backend"><Term id="backend">{backend}</Term></span>
+        </p>
+    }
+}
+
+/// A bar for each label, and one for what is on no label.
+#[component]
+fn Bars(
+    /// What they show.
+    reading: Reading,
+) -> impl IntoView {
+    let bars = reading.bars.into_iter().map(|bar| view! { <LabelBar bar=bar/> }).collect_view();
+    let whole = reading.basis == Basis::AllTokens;
+    let other = reading.other_mass;
+    view! {
+        <div class="fades">
+            <div class="bars-head-note">
+                {(!whole)
+                    .then(|| {
+                        view! {
+                            <p class="small soft">
+                                "The bars show what decided: shares among the labels after "
+                                <Term id="bias">"bias correction"</Term> "."
+                            </p>
+                        }
+                    })}
+            </div>
+            <ul class="bars" id="bars" aria-label="Labels and their probability">
+                <li class="bars-head" aria-hidden="true">
+                    <span>"Label"</span>
+                    <span>"of all words"</span>
+                    <span>"of the labels"</span>
+                </li>
+                {bars}
+                <li class="bar bar-other" data-testid="no-label">
+                    <span class="bar-name">
+                        <Swatch index=None/>
+                        <span><Term id="other">"on no label"</Term></span>
+                    </span>
+                    <span class="value">{format::percent(other)}</span>
+                    <span class="share"></span>
+                    {whole
+                        .then(|| {
+                            view! {
+                                <span class="bar-track label-none" aria-hidden="true">
+                                    <span class="bar-fill" style:inline-size=width(other)></span>
+                                </span>
+                            }
+                        })}
+                </li>
+            </ul>
+        </div>
+    }
+}
+
+#[component]
+fn LabelBar(
+    /// The bar.
+    bar: Bar,
+) -> impl IntoView {
+    view! {
+        <li
+            class=format!("bar {}", colour_class(bar.index))
+            class:is-winner=bar.winner
+            data-label=bar.name.clone()
+        >
+            <span class="bar-name">
+                <Swatch index=Some(bar.index)/>
+                <span>{bar.name.clone()}</span>
+            </span>
+            <span class="value">{format::percent(bar.probability)}</span>
+            <span class="share">
+                {format::percent(bar.share)} <span class="visually-hidden">" of the labels"</span>
+            </span>
+            <span class="bar-track" aria-hidden="true">
+                <span class="bar-fill" style:inline-size=width(bar.length)></span>
+            </span>
+        </li>
+    }
+}
+
+fn width(part: f64) -> String {
+    format!("{:.2}%", part.clamp(0.0, 1.0) * 100.0)
+}

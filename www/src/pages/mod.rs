@@ -1,0 +1,4 @@
+//! The places of the page.
+
+pub mod classify;
+pub mod help;
