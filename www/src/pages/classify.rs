@@ -106,7 +106,7 @@ fn Outcome() -> impl IntoView {
     let session = session();
     let empty = Memo::new(move |_| session.text.with(|text| text.trim().is_empty()));
     let working = Memo::new(move |_| session.work_meter.with(Option::is_some));
-    let meter = Signal::derive(move || session.work_meter.get().unwrap_or_else(Meter::default));
+    let meter = Signal::derive(move || session.work_meter.get().unwrap_or_default());
     view! {
         {move || {
             session

@@ -94,10 +94,10 @@ pub fn add_form(task: &mut Task, label: usize) {
 
 /// Removes a spelling.
 pub fn remove_form(task: &mut Task, label: usize, form: usize) {
-    if let Some(label) = task.labels.get_mut(label) {
-        if form < label.forms.len() {
-            label.forms.remove(form);
-        }
+    if let Some(label) = task.labels.get_mut(label)
+        && form < label.forms.len()
+    {
+        label.forms.remove(form);
     }
 }
 

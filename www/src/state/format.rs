@@ -17,7 +17,7 @@ pub fn percent(probability: f64) -> String {
     let percentage = probability * 100.0;
     if percentage > 0.0 && percentage < 0.05 {
         "<0.1%".to_owned()
-    } else if percentage < 100.0 && percentage >= 99.95 {
+    } else if (99.95..100.0).contains(&percentage) {
         ">99.9%".to_owned()
     } else {
         format!("{percentage:.1}%")
@@ -41,7 +41,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

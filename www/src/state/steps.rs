@@ -1,7 +1,6 @@
 //! The five steps from next-token probabilities to a decision, worked through with one text's own numbers.
 //!
-//! 1. the likeliest token, 2. the label it spells, 3. every token that means that label, 4. their sum, 5. the
-//! decision. The engine compares the labels' sums directly; the steps tell the same story from the top token, and say
+//! The likeliest token, the label it spells, every token that means that label, their sum, the decision. The engine compares the labels' sums directly; the steps tell the same story from the top token, and say
 //! so where the two differ: the likeliest token may spell no label, another label's tokens may add up to more, or the
 //! bias correction may turn the order round.
 
