@@ -14,7 +14,6 @@ use crate::components::text_box::TextBox;
 use crate::components::verdict::Verdict;
 use crate::session::{Answer, Engine, session};
 use crate::state::notice::WayOn;
-use crate::state::progress::Meter;
 use crate::state::steps::FiveSteps;
 
 /// What the right-hand card shows.
