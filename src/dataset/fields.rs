@@ -28,11 +28,10 @@ const TEXT: [&str; 19] = [
     "headline",
     "title",
 ];
-/// Common names of the label.
-const LABEL: [&str; 18] = [
-    "label",
-    "labels",
+/// Common names of the label. `expected` comes first: beside it, a `label` is what somebody predicted.
+const LABEL: [&str; 17] = [
     "expected",
+    "label",
     "target",
     "class",
     "sentiment",
@@ -129,10 +128,11 @@ mod tests {
 
     #[test]
     fn plain_names_win() {
-        let cases: [(&[&str], [Option<usize>; 4]); 7] = [
+        let cases: [(&[&str], [Option<usize>; 4]); 8] = [
             (&["text", "label"], [Some(0), Some(1), None, None]),
             (&["Label", " TEXT "], [Some(1), Some(0), None, None]),
             (&["id", "title", "text", "category", "label"], [Some(2), Some(4), Some(3), Some(0)]),
+            (&["text", "label", "expected", "labels"], [Some(0), Some(2), None, None]),
             (&["review", "sentiment"], [Some(0), Some(1), None, None]),
             (&["sentence", "category"], [Some(0), Some(1), None, None]),
             (&["a", "b"], [None, None, None, None]),

@@ -11,6 +11,9 @@ use std::fmt;
 use super::{TEXT_PLACE, Task, TaskKind};
 use crate::error::{Error, Result};
 
+/// The longest form, in characters: an answer is a word or a few, and each token that two labels share costs a pass.
+pub const LONGEST_FORM: usize = 200;
+
 /// A step on the way to a value in a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -191,6 +194,11 @@ impl Task {
                     problems.push(problem(&path, "a form holds no word", "remove it, or write the answer's spelling"));
                     continue;
                 }
+                if form.chars().count() > LONGEST_FORM {
+                    let message = format!("a form is longer than {LONGEST_FORM} characters");
+                    problems.push(problem(&path, message, "a form is the answer's first word or words"));
+                    continue;
+                }
                 let owner = *owners.entry(form).or_insert(index);
                 if owner != index {
                     let message = format!("the form {form:?} already belongs to {:?}", self.labels[owner].name);
@@ -232,6 +240,7 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
+    use super::LONGEST_FORM;
     use crate::task::*;
 
     /// A task that is right, as text that the cases below spoil.
@@ -276,6 +285,8 @@ forms = [" y", " Y"]
             ("\"nominal\"", "\"ordinal\"", "labels[0]", "no value"),
             ("forms = [\" x\"]", "forms = [\" x\"]\nvalue = 1", "labels[0].value", "nominal"),
         ];
+        let long = format!("\"{}\"", "x".repeat(LONGEST_FORM + 1));
+        let cases = cases.into_iter().chain([("\" Y\"", long.as_str(), "labels[1].forms[1]", "longer than 200")]);
         for (from, to, field, message) in cases {
             let found = spoil(from, to);
             assert!(found.0 == field && found.1.contains(message), "{to}: {found:?}");
