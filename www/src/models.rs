@@ -1,7 +1,7 @@
 //! What comes with the page: the model it offers, the built-in tasks, and texts to try them with.
 
 use candor::protocol::{ModelSource, StorageReport};
-use candor::task::Task;
+use candor::task::{BUILT_IN, Task};
 
 use crate::link;
 
@@ -71,16 +71,10 @@ pub fn source_file(source: &ModelSource) -> &str {
     }
 }
 
-const TASKS: [(&str, &str); 3] = [
-    ("sentiment", include_str!("../../tasks/sentiment.toml")),
-    ("sentiment-yes-no", include_str!("../../tasks/sentiment-yes-no.toml")),
-    ("topic", include_str!("../../tasks/topic.toml")),
-];
-
 /// The built-in tasks, by id, the default one first.
 pub fn built_in_tasks() -> Vec<(String, Task)> {
     // A task file that cannot be read is left out; a test reads them all.
-    TASKS.iter().filter_map(|(id, text)| Some(((*id).to_owned(), Task::from_toml(text).ok()?))).collect()
+    BUILT_IN.iter().filter_map(|(id, text)| Some(((*id).to_owned(), Task::from_toml(text).ok()?))).collect()
 }
 
 const REVIEWS: [&str; 4] = [
@@ -133,7 +127,7 @@ mod tests {
     #[test]
     fn built_in_tasks_can_be_used() {
         let tasks = built_in_tasks();
-        assert_eq!(tasks.len(), TASKS.len());
+        assert_eq!(tasks.len(), BUILT_IN.len());
         for (id, task) in tasks {
             assert!(task.problems().is_empty(), "{id}");
         }

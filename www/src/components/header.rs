@@ -27,19 +27,19 @@ pub fn Header() -> impl IntoView {
 }
 
 fn chip_words(session: Session) -> String {
-    if let Some(model) = session.model.get() {
-        let mut words = format!("{} · {} · {}", models::title(&model.name), format::bytes(model.bytes), model.backend);
-        if let Some(pace) = session.pace.with(|pace| pace.texts_per_second()) {
-            words.push_str(&format!(" · {} texts/s", format::rate(pace)));
-        }
-        return words;
-    }
     if let Some(loading) = session.loading.get() {
         let percentage = session.load_meter.with(|meter| meter.reading().fraction);
         return match percentage {
             Some(fraction) => format!("Loading {} · {:.0}%", loading.name(), fraction * 100.0),
             None => format!("Loading {}", loading.name()),
         };
+    }
+    if let Some(model) = session.model.get() {
+        let mut words = format!("{} · {} · {}", models::title(&model.name), format::bytes(model.bytes), model.backend);
+        if let Some(pace) = session.pace.with(|pace| pace.texts_per_second()) {
+            words.push_str(&format!(" · {} texts/s", format::rate(pace)));
+        }
+        return words;
     }
     match session.engine.get() {
         Engine::Starting => "Starting".to_owned(),

@@ -6,7 +6,6 @@ use leptos::prelude::*;
 use super::dialog::Dialog;
 use super::model_sources::ModelSources;
 use super::notice::{Caution, NoticeBox};
-use super::progress::ProgressBar;
 use super::term::Term;
 use crate::models;
 use crate::session::{Engine, session};
@@ -21,23 +20,6 @@ pub fn ModelPanel() -> impl IntoView {
             {move || match session.model.get() {
                 Some(model) => view! { <Particulars model=model/> }.into_any(),
                 None => view! { <p>"No model is loaded."</p> }.into_any(),
-            }}
-            <Show when=move || session.loading.with(Option::is_some)>
-                <ProgressBar meter=session.load_meter on_cancel=move |()| session.cancel_loading()/>
-            </Show>
-            {move || {
-                session
-                    .load_notice
-                    .get()
-                    .map(|notice| {
-                        view! {
-                            <NoticeBox
-                                notice=notice
-                                testid="panel-load-error"
-                                on_way=move |way_on| session.after_load_failure(way_on)
-                            />
-                        }
-                    })
             }}
             <section class="stack section-line">
                 <h3>"Kept on this device"</h3>

@@ -35,8 +35,8 @@ pub fn ClassifyPage() -> impl IntoView {
         let has_model = session.model.with(Option::is_some);
         match session.engine.get() {
             Engine::Down(_) => Card::Down,
-            _ if has_model => Card::Result,
             _ if session.loading.with(Option::is_some) => Card::Loading,
+            _ if has_model => Card::Result,
             _ if session.storage.with(Option::is_none) && session.load_notice.with(Option::is_none) => Card::Looking,
             _ => Card::Offer,
         }
@@ -109,6 +109,20 @@ fn Outcome() -> impl IntoView {
     view! {
         {move || {
             session
+                .load_notice
+                .get()
+                .map(|notice| {
+                    view! {
+                        <NoticeBox
+                            notice=notice
+                            testid="load-error"
+                            on_way=move |way_on| session.after_load_failure(way_on)
+                        />
+                    }
+                })
+        }}
+        {move || {
+            session
                 .classify_notice
                 .get()
                 .map(|notice| {
@@ -137,6 +151,9 @@ fn Outcome() -> impl IntoView {
                     </div>
                 }
                     .into_any()
+            }
+            None if session.task_notice.with(Option::is_some) => {
+                view! { <p class="soft">"The answer appears here once the task can be used."</p> }.into_any()
             }
             None => {
                 view! {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use candor::error::Error;
 use candor::platform;
-use candor::protocol::{Classification, Request};
+use candor::protocol::{Classification, Request, Stage};
 use leptos::prelude::*;
 
 use super::{Answer, Session};
 use crate::browser::{self, keep_in_tab};
 use crate::state::notice::{Doing, Notice, WayOn};
+use crate::state::progress::Meter;
 use crate::state::reading::Reading;
 use crate::state::typing::{self, Typing};
 
@@ -40,12 +41,16 @@ impl Session {
         set_timeout(move || self.ask_if_due(), Duration::from_millis((typing::PAUSE * 1000.0) as u64));
     }
 
-    fn ask_if_due(self) {
+    pub(super) fn ask_if_due(self) {
         let due = self.typing.with_untracked(|typing| typing.is_due(platform::now()));
         // Without a model, or while a task is being prepared, the edit waits: the task's answer asks again.
         let busy = self.task_asked.with_untracked(Option::is_some) || self.loading.with_untracked(Option::is_some);
         if !due || busy || !untrack(move || self.is_ready()) {
             return;
+        }
+        // An older question is still being computed: nobody waits for its answer any more.
+        if let Some(target) = self.typing.with_untracked(|typing| typing.waiting_for()) {
+            self.send(Request::Cancel { target });
         }
         let context = self.model.with_untracked(|model| model.as_ref().map_or(LIMIT, |model| model.context));
         let request = self.send(Request::Classify {
@@ -54,17 +59,17 @@ impl Session {
             limit_tokens: context.min(LIMIT),
         });
         self.typing.update(|typing| typing.asked(request));
-        self.hurry_or_show(request);
+        self.show_if_slow(request, Stage::Classify);
     }
 
     /// Shows how far a request is, once it has taken longer than a moment.
-    pub(super) fn hurry_or_show(self, request: u64) {
+    pub(super) fn show_if_slow(self, request: u64, stage: Stage) {
         set_timeout(
             move || {
                 let waiting = self.typing.with_untracked(|typing| typing.is_waiting_for(request))
                     || self.task_asked.with_untracked(|asked| asked.as_ref().is_some_and(|(id, _)| *id == request));
                 if waiting && self.work_meter.with_untracked(Option::is_none) {
-                    self.work_meter.set(Some(Default::default()));
+                    self.work_meter.set(Some(Meter::beginning(stage)));
                 }
             },
             Duration::from_millis(PATIENCE),
@@ -116,12 +121,12 @@ impl Session {
             self.task_in_use.with_untracked(|task| task.as_ref().map(|task| task.bias.method)).unwrap_or_default();
         self.pace.update(|pace| pace.push(classification.seconds));
         let reading = Reading::new(&classification, bias);
-        self.speak_later(request, reading.announcement());
+        self.speak_later(reading.announcement());
         self.answer.set(Some(Answer { classification, reading }));
     }
 
     /// Tells the outcome to a screen reader, unless a newer question has come up in the meantime.
-    fn speak_later(self, _request: u64, words: String) {
+    fn speak_later(self, words: String) {
         set_timeout(
             move || {
                 if !self.typing.with_untracked(|typing| typing.is_stale()) {

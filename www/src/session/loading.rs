@@ -11,6 +11,7 @@ use crate::models;
 use crate::state::network::model_host;
 use crate::state::notice::{Doing, Notice, WayOn};
 use crate::state::progress::{Meter, Milestones};
+use crate::state::typing::Typing;
 
 /// A model on its way.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,7 @@ impl Session {
     pub fn load(self, source: ModelSource) {
         self.cancel_loading();
         self.load_notice.set(None);
+        self.model_panel.set(false);
         self.load_meter.set(Meter::default());
         self.milestones.set(Milestones::default());
         let request = self.send(Request::LoadModel { source: source.clone() });
@@ -86,6 +88,7 @@ impl Session {
 
     fn loading_ended(self, loading: &Loading) {
         self.loading.set(None);
+        self.ask_if_due();
         if let ModelSource::File { url, .. } = &loading.source {
             // The worker has its own handle by now, or does not need one any more.
             let _ = web_sys::Url::revoke_object_url(url);
@@ -100,6 +103,12 @@ impl Session {
         }
         self.announce(format!("{} is ready", models::title(&info.name)));
         self.model.set(Some(info));
+        // Task and answer were the other model's.
+        self.typing.update(Typing::clear);
+        self.task_asked.set(None);
+        self.task_in_use.set(None);
+        self.report.set(None);
+        self.answer.set(None);
         self.pace.set(Default::default());
         self.ask_storage();
         self.use_task();

@@ -1,6 +1,6 @@
 //! The task: choosing, editing, keeping, and handing it to the engine.
 
-use candor::protocol::{Request, TaskReport};
+use candor::protocol::{Request, Stage, TaskReport};
 use candor::task::Task;
 use leptos::prelude::*;
 
@@ -78,7 +78,7 @@ impl Session {
         self.task_notice.set(None);
         let request = self.send(Request::SetTask { task: Box::new(task.clone()) });
         self.task_asked.set(Some((request, task)));
-        self.hurry_or_show(request);
+        self.show_if_slow(request, Stage::Prefix);
     }
 
     /// The engine uses the task of this request.
@@ -99,6 +99,8 @@ impl Session {
             self.task_asked.set(None);
             self.work_meter.set(None);
             self.task_notice.set(Notice::new(error, Doing::Preparing));
+            // The text may have changed while the task was being prepared.
+            self.ask_if_due();
         }
     }
 }

@@ -33,6 +33,11 @@ pub struct Reading {
 }
 
 impl Meter {
+    /// A job that begins with this stage, before anything is known of it.
+    pub fn beginning(stage: Stage) -> Self {
+        Self { latest: Some(Progress { stage, done: 0, total: None }), samples: VecDeque::new() }
+    }
+
     /// Takes a report that came at `now` (seconds on any clock that does not run backwards).
     pub fn push(&mut self, now: f64, progress: Progress) {
         let restarted =
@@ -66,6 +71,9 @@ impl Meter {
         let Some(progress) = &self.latest else {
             return Reading { title: "Starting", fraction: None, detail: String::new() };
         };
+        if progress.done == 0 && progress.total.is_none() {
+            return Reading { title: title(progress.stage), fraction: None, detail: String::new() };
+        }
         let fraction = progress
             .total
             .filter(|total| *total > 0)
@@ -182,6 +190,12 @@ mod tests {
         assert_eq!(meter.reading().fraction, Some(1.0));
         meter.push(1.2, Progress { stage: Stage::Prefix, done: 16, total: Some(62) });
         assert_eq!(meter.reading().detail, "16 of 62 tokens");
+    }
+
+    #[test]
+    fn a_job_is_named_before_anything_is_known_of_it() {
+        let reading = Meter::beginning(Stage::Classify).reading();
+        assert_eq!((reading.title, reading.fraction, reading.detail.as_str()), ("Reading the text", None, ""));
     }
 
     #[test]
