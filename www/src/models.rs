@@ -50,13 +50,14 @@ pub fn default_source() -> ModelSource {
     }
 }
 
-/// The model to load without being asked: the one used last if it is still kept, else the default if that is.
+/// The model to load without being asked: the one used last if it is still kept, else the default if that is, else
+/// any that is kept.
 pub fn kept_source(storage: &StorageReport, last_file: Option<&str>) -> Option<ModelSource> {
     let kept = |file: &str| storage.models.iter().any(|(kept, _)| kept == file);
     match last_file {
         Some(file) if file != DEFAULT.file && kept(file) => Some(ModelSource::Kept { file: file.to_owned() }),
         _ if kept(DEFAULT.file) => Some(default_source()),
-        _ => None,
+        _ => storage.models.first().map(|(file, _)| ModelSource::Kept { file: file.clone() }),
     }
 }
 
@@ -154,6 +155,6 @@ mod tests {
         assert_eq!(kept_source(&storage, Some(file)), None);
         storage.models.push((file.to_owned(), 5));
         assert_eq!(kept_source(&storage, Some(file)), Some(ModelSource::Kept { file: file.to_owned() }));
-        assert_eq!(kept_source(&storage, None), None);
+        assert_eq!(kept_source(&storage, Some("gone.gguf")), Some(ModelSource::Kept { file: file.to_owned() }));
     }
 }

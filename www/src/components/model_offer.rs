@@ -16,7 +16,7 @@ pub fn ModelOffer() -> impl IntoView {
     let session = session();
     let available = move || session.storage.with(|storage| storage.as_ref().is_none_or(|storage| storage.available));
     let cost = move || {
-        if available() { "once, stays on this device" } else { "this browser keeps no files for pages" }
+        if available() { "once, stays on this device" } else { "on each visit: this browser keeps no files" }
     };
     view! {
         <div class="offer" id="model-offer">

@@ -10,6 +10,7 @@ use super::term::Term;
 use crate::models;
 use crate::session::{Engine, session};
 use crate::state::format;
+use crate::state::notice::sentence;
 
 /// The panel.
 #[component]
@@ -104,7 +105,7 @@ fn Particulars(
                 view! {
                     <Caution testid="not-kept">
                         <h3>"Not kept for the next visit"</h3>
-                        <p>{reason}</p>
+                        <p>{sentence(&reason)}</p>
                     </Caution>
                 }
             })}

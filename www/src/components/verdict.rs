@@ -40,7 +40,6 @@ pub fn Verdict(
                 </p>
             </div>
             <div>
-                <p class="verdict-number" data-testid="decision-probability">{format::percent(number)}</p>
                 <p class="verdict-caption">
                     {if corrected {
                         view! { <Term id="share">"of the labels, corrected"</Term> }.into_any()
@@ -51,6 +50,7 @@ pub fn Verdict(
                         <Term id="raw">"uncalibrated"</Term>
                     </span>
                 </p>
+                <p class="verdict-number" data-testid="decision-probability">{format::percent(number)}</p>
             </div>
         </div>
         <p class="small soft fades" data-testid="decision-sentence">{reading.sentence()}</p>

@@ -127,7 +127,7 @@ fn place_and_message(error: &Error) -> String {
 }
 
 /// A message as a sentence: a capital at its front, a full stop at its end; names of files and fields stay as they are.
-fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut characters = text.chars();
     let Some(first) = characters.next() else { return String::new() };
