@@ -26,7 +26,9 @@ pub struct Options {
 pub fn demo(options: &Options) -> Result<(), Failure> {
     let home = Home::find()?;
     let mut steps = Steps::default();
-    let ready = setup::web(&mut steps, &home) && setup::model(&mut steps, &home) && steps.run("page", || build(&home));
+    let ready = setup::web(&mut steps, &home)
+        && setup::model(&mut steps, &home, &mut setup::candor())
+        && steps.run("page", || build(&home));
     if !ready {
         return Err(Failure::new("the demo is not ready: see the step that failed above"));
     }

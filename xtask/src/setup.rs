@@ -97,15 +97,22 @@ pub fn web(steps: &mut Steps, home: &Home) -> bool {
     target && bindgen && trunk
 }
 
-/// The default model, downloaded and checked by the `candor` command (built first) if it is not there yet.
-pub fn model(steps: &mut Steps, home: &Home) -> bool {
+/// The `candor` command, built if need be.
+pub fn candor() -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "candor", "--"]);
+    command
+}
+
+/// The default model, downloaded and checked by the `candor` command if it is not there yet.
+pub fn model(steps: &mut Steps, home: &Home, candor: &mut Command) -> bool {
     steps.run("model", || {
         let model = Model::find(MODEL)?;
         if model.path(home).is_some() {
             return Ok(Done::Present);
         }
         println!("      {} · {:.0} MB, once, into {}", model.file, model.bytes as f64 / 1e6, home.models().display());
-        step::run(cargo().args(["run", "--quiet", "--package", "candor", "--", "model", "fetch", MODEL]))
+        step::run(candor.args(["model", "fetch", MODEL]))
     })
 }
 

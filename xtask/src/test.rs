@@ -13,7 +13,8 @@ use crate::setup::{self, Home, cargo};
 use crate::step::{self, Done, Failure, Steps};
 
 const WASM: [&str; 3] = ["--target", "wasm32-unknown-unknown", "--release"];
-const NATIVE: [&str; 4] = ["--package", "candor", "--package", "xtask"];
+/// Both packages that become WebAssembly, and of each what does: the tests of `main.rs` stay native.
+const WASM_PARTS: [&str; 8] = ["--package", "candor", "--package", "candor-web", "--lib", "--bins", "--test", "wasm"];
 /// Values that others computed; they stand beside the workspace in some checkouts.
 const REFERENCE: &str = "../shared/reference";
 
@@ -27,13 +28,13 @@ pub fn test(must: bool) -> Result<(), Failure> {
 
     steps.run("format", || step::run(cargo().args(["fmt", "--all", "--check"])));
     steps.run("lint, native", || {
-        step::run(cargo().arg("clippy").args(NATIVE).args(["--all-targets", "--", "-D", "warnings"]))
+        step::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     });
-    let built = steps.run("build, native", || step::run(cargo().args(["test", "--no-run"]).args(NATIVE)));
-    let model = built && setup::model(&mut steps, &home);
+    let built = steps.run("build, native", || step::run(cargo().args(["test", "--workspace", "--no-run"])));
+    let model = built && setup::model(&mut steps, &home, &mut built_candor());
     if built {
         steps.run("tests, native", || {
-            step::run(told(cargo().arg("test").args(NATIVE).args(["--", "--skip", "browser::"]), must))
+            step::run(told(cargo().args(["test", "--workspace", "--", "--skip", "browser::"]), must))
         });
     } else {
         steps.not_run("tests, native", "the native build");
@@ -46,8 +47,7 @@ pub fn test(must: bool) -> Result<(), Failure> {
         return finish(&steps);
     }
     steps.run("lint, wasm", || {
-        let packages = ["--package", "candor", "--package", "candor-web"];
-        step::run(cargo().arg("clippy").args(WASM).args(packages).args(["--", "-D", "warnings"]))
+        step::run(cargo().arg("clippy").args(WASM).args(WASM_PARTS).args(["--", "-D", "warnings"]))
     });
     let page = steps.run("page", || demo::build(&home));
     if browser {
@@ -61,6 +61,13 @@ pub fn test(must: bool) -> Result<(), Failure> {
     finish(&steps)
 }
 
+/// The `candor` command that the native build has just put beside this program.
+fn built_candor() -> Command {
+    let name = format!("candor{}", std::env::consts::EXE_SUFFIX);
+    let beside = std::env::current_exe().map(|this| this.with_file_name(&name));
+    Command::new(beside.unwrap_or_else(|_| name.into()))
+}
+
 fn finish(steps: &Steps) -> Result<(), Failure> {
     println!("{}", steps.summary());
     if steps.failed() { Err(Failure::new("not everything holds")) } else { Ok(()) }
@@ -69,7 +76,7 @@ fn finish(steps: &Steps) -> Result<(), Failure> {
 /// The browser tests of the integration binary; one after the other, for each has a browser and a model of its own.
 fn browser_tests(must: bool) -> Result<Done, Failure> {
     let mut command = cargo();
-    command.arg("test").args(NATIVE).args(["--test", "main", "--", "browser::", "--test-threads", "1", "--nocapture"]);
+    command.args(["test", "--workspace", "--test", "main", "--", "browser::", "--test-threads", "1", "--nocapture"]);
     step::run(told(command.env("CANDOR_DIST", demo::dist()), must))
 }
 
@@ -84,7 +91,7 @@ fn wasm_tests(home: &Home, must: bool) -> Result<Done, Failure> {
     let words = [quoted(&this), quoted(Path::new("run-wasm")), quoted(assets.folder()), quoted(&runner)];
     let mut command = cargo();
     command.args(["--config", &format!("target.wasm32-unknown-unknown.runner=[{}]", words.join(","))]);
-    command.arg("test").args(WASM).args(["--package", "candor", "--test", "wasm"]);
+    command.arg("test").args(WASM).args(["--package", "candor", "--package", "candor-web", "--test", "wasm"]);
     command.env("CHROMEDRIVER", &browser.driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     step::run(told(&mut command, must))
 }
