@@ -37,7 +37,8 @@ fn an_unsupported_file_gets_a_plain_message_and_a_way_on() {
 
 /// Picks a file in the offer's own field, and waits for what is said about it; what was said before does not count.
 async fn choose(page: &Page, path: &str, answer: &str) -> String {
-    page.script("document.querySelectorAll(arguments[0]).forEach(old => old.dataset.seen = '');", answer).await;
+    let mark = "document.querySelectorAll(arguments[0]).forEach(old => old.innerText && (old.dataset.seen = ''));";
+    page.script(mark, answer).await;
     let field = page.client.find(Locator::Css("#model-offer [data-testid=model-file]")).await.expect("a file field");
     field.send_keys(path).await.expect("the file is chosen");
     page.text_of(&format!("{answer}:not([data-seen])")).await

@@ -159,6 +159,8 @@ fn LabelBar(
             class=format!("bar {}", colour_class(bar.index))
             class:is-winner=bar.winner
             data-label=bar.name.clone()
+            data-probability=bar.probability.to_string()
+            data-share=bar.share.to_string()
         >
             <span class="bar-name">
                 <Swatch index=Some(bar.index)/>
