@@ -3,6 +3,7 @@
 // A test that cannot read its own input has failed.
 #![allow(clippy::unwrap_used)]
 
+mod allocation;
 mod architecture;
 mod browser;
 mod calibrators_reference;
@@ -10,6 +11,7 @@ mod datasets;
 mod engine_reference;
 mod golden_sentiment;
 mod reference;
+mod hostile_gguf;
 mod statistics_reference;
 mod tiny_model;
 mod tokenizer_reference;
