@@ -20,7 +20,8 @@ const LARGEST_HALF: f32 = 65_504.0;
 pub fn quantize_row(kind: QuantizedType, values: &[f32], out: &mut Vec<u8>) -> Result<()> {
     kind.row_bytes(values.len())?;
     let limit = match kind {
-        QuantizedType::F32 | QuantizedType::BF16 => f32::MAX,
+        QuantizedType::F32 => f32::MAX,
+        QuantizedType::BF16 => bf16::MAX.to_f32(),
         _ => LARGEST_HALF,
     };
     if let Some(index) = values.iter().position(|value| value.is_nan() || value.abs() > limit) {
@@ -268,6 +269,7 @@ mod tests {
         for (kind, value) in [
             (QuantizedType::F32, f32::NAN),
             (QuantizedType::BF16, f32::INFINITY),
+            (QuantizedType::BF16, f32::MAX),
             (QuantizedType::F16, 1e5),
             (QuantizedType::Q8_0, -1e6),
             (QuantizedType::Q2_K, 0.0),
