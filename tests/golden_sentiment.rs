@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use candor::stats::calibrators::temperature::Temperature;
 use candor::stats::calibrators::{Calibrator, FitOptions, Method};
-use candor::stats::cross_fit::{CrossFitOptions, Quality, compare, out_of_fold};
+use candor::stats::comparison::compare;
+use candor::stats::cross_fit::{CrossFitOptions, Quality, out_of_fold};
 use candor::stats::guarantee::guaranteed_threshold;
 use candor::stats::rows::Rows;
 use candor::stats::selection::Selection;

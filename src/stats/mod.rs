@@ -10,6 +10,7 @@
 
 pub mod bias;
 pub mod calibrators;
+pub mod comparison;
 pub mod conformal;
 pub mod costs;
 pub mod cross_fit;

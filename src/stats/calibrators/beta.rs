@@ -3,13 +3,17 @@
 //! `logit(calibrated) = a·ln(s) − b·ln(1 − s) + c`; `abm` fits all three, `am` ties a = b, `ab` fixes the middle
 //! (0.5 stays 0.5). It is a logistic regression on two features; as in the authors' package, a coefficient that comes
 //! out negative in `abm` is dropped and the rest is fitted again, first a, else b.
+//!
+//! The package leaves the regression to L-BFGS with a loose stopping rule. Its answers far outside the scores at hand
+//! depend on that (by up to a percent where a plain Newton iteration would go on to the optimum), so the rule is kept:
+//! the same rows give the same curve here and there. The unconstrained fit is iterated to its optimum.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Fitted, SCORE_CLIP, refuse};
 use crate::error::Result;
 use crate::numeric::logistic;
-use crate::stats::optimize::{LogisticFit, Targets, logistic_regression};
+use crate::stats::optimize::{LogisticFit, Stopping, Targets, lbfgs, logistic_loss, logistic_regression, separates};
 use crate::stats::rows::Rows;
 
 /// A fitted beta curve.
@@ -33,13 +37,13 @@ impl Beta {
     /// Fits a, b and c.
     pub fn fit_abm(rows: &Rows) -> Fitted<Self> {
         let x: Vec<[f64; 2]> = rows.scores().iter().map(|&score| features(score)).collect();
-        let both = regress(rows, |i| [x[i][0], x[i][1], 1.0]);
+        let both = regress(rows, true, |i| [x[i][0], x[i][1], 1.0]);
         let [a, b, c] = both.coefficients;
         let (model, separated, dropped) = if a < 0.0 {
-            let fit = regress(rows, |i| [x[i][1], 1.0]);
+            let fit = regress(rows, true, |i| [x[i][1], 1.0]);
             (Self { a: 0.0, b: fit.coefficients[0], c: fit.coefficients[1] }, fit.separated, true)
         } else if b < 0.0 {
-            let fit = regress(rows, |i| [x[i][0], 1.0]);
+            let fit = regress(rows, true, |i| [x[i][0], 1.0]);
             (Self { a: fit.coefficients[0], b: 0.0, c: fit.coefficients[1] }, fit.separated, true)
         } else {
             (Self { a, b, c }, both.separated, false)
@@ -55,7 +59,7 @@ impl Beta {
     /// Fits a, b and c and keeps them whatever their signs: a plain logistic regression, whose curve may fall.
     pub fn fit_unconstrained(rows: &Rows) -> Fitted<Self> {
         let x: Vec<[f64; 2]> = rows.scores().iter().map(|&score| features(score)).collect();
-        let fit = regress(rows, |i| [x[i][0], x[i][1], 1.0]);
+        let fit = logistic_regression(rows.correct(), |i| [x[i][0], x[i][1], 1.0], Targets::HARD, [0.0; 3]);
         let [a, b, c] = fit.coefficients;
         Self { a, b, c }.annotated(rows, fit.separated, fit.converged)
     }
@@ -63,7 +67,7 @@ impl Beta {
     /// Fits a = b and c: logistic calibration of the log-odds without smoothed targets.
     pub fn fit_am(rows: &Rows) -> Fitted<Self> {
         let x: Vec<f64> = rows.scores().iter().map(|&score| super::clipped_logit(score)).collect();
-        let fit = regress(rows, |i| [x[i], 1.0]);
+        let fit = regress(rows, true, |i| [x[i], 1.0]);
         let [a, c] = fit.coefficients;
         Self { a, b: a, c }.annotated(rows, fit.separated, fit.converged)
     }
@@ -72,7 +76,7 @@ impl Beta {
     pub fn fit_ab(rows: &Rows) -> Fitted<Self> {
         let x: Vec<[f64; 2]> = rows.scores().iter().map(|&score| features(score)).collect();
         let half = std::f64::consts::LN_2;
-        let fit = regress(rows, |i| [x[i][0] + half, x[i][1] - half]);
+        let fit = regress(rows, false, |i| [x[i][0] + half, x[i][1] - half]);
         let [a, b] = fit.coefficients;
         Self { a, b, c: (a - b) * half }.annotated(rows, fit.separated, fit.converged)
     }
@@ -111,6 +115,29 @@ impl Beta {
     }
 }
 
-fn regress<const D: usize>(rows: &Rows, feature: impl Fn(usize) -> [f64; D] + Sync + Send) -> LogisticFit<D> {
-    logistic_regression(rows.correct(), feature, Targets::HARD, [0.0; D])
+/// The stopping rule of the package's regression, on the mean loss.
+const STOPPING: Stopping = Stopping { gradient: 1e-4, decrease: 64.0 * f64::EPSILON, iterations: 100 };
+/// Its penalty on squared weights, times the number of rows; the intercept is free.
+const PENALTY: f64 = 1e-11;
+
+/// Logistic regression of the outcomes on D features; the last one is an intercept if `intercept` says so.
+fn regress<const D: usize>(
+    rows: &Rows,
+    intercept: bool,
+    feature: impl Fn(usize) -> [f64; D] + Sync + Send,
+) -> LogisticFit<D> {
+    let (n, weights) = (rows.len() as f64, if intercept { D - 1 } else { D });
+    let minimum = lbfgs(vec![0.0; D], STOPPING, |theta, gradient| {
+        let theta = std::array::from_fn(|i| theta[i]);
+        let (loss, slope) = logistic_loss(rows.correct(), &feature, Targets::HARD, &theta);
+        for i in 0..D {
+            let penalty = if i < weights { PENALTY * theta[i] } else { 0.0 };
+            gradient[i] = (slope[i] + penalty) / n;
+        }
+        let squares: f64 = theta[..weights].iter().map(|t| t * t).sum();
+        (loss + 0.5 * PENALTY * squares) / n
+    });
+    let coefficients = std::array::from_fn(|i| minimum.point[i]);
+    let separated = separates(rows.correct(), &feature, &coefficients);
+    LogisticFit { coefficients, converged: minimum.converged, separated }
 }

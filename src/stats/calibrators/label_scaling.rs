@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::numeric::log_sum_exp;
 use crate::platform::map_indices;
 use crate::stats::folds::Folds;
-use crate::stats::optimize::lbfgs;
+use crate::stats::optimize::{Stopping, lbfgs};
 use crate::stats::rows::{LabelRows, Rows};
 
 /// A weight and an intercept a label: `softmax(weight ⊙ x + intercept)`.
@@ -42,6 +42,8 @@ pub struct Dirichlet {
 const PRIOR_VARIANCE: f64 = 100.0;
 /// Strengths tried for ODIR, strongest first.
 const STRENGTHS: [f64; 6] = [100.0, 10.0, 1.0, 0.1, 0.01, 0.001];
+/// When a fit ends: the gradient is that of the mean loss.
+const STOPPING: Stopping = Stopping { gradient: 1e-7, decrease: 1e-13, iterations: 500 };
 /// Rows of one partial sum.
 const CHUNK: usize = 512;
 
@@ -105,7 +107,7 @@ impl Vector {
         let prior = 1.0 / (PRIOR_VARIANCE * rows.len() as f64);
         let mut start = vec![1.0; classes];
         start.resize(2 * classes, 0.0);
-        let minimum = lbfgs(start, 500, 1e-8, |theta, gradient| {
+        let minimum = lbfgs(start, STOPPING, |theta, gradient| {
             let (weights, intercepts) = theta.split_at(classes);
             let mut loss = likelihood(
                 rows,
@@ -219,7 +221,7 @@ fn fit_odir(rows: &LabelRows, strength: f64, start: Vec<f64>) -> (Vec<f64>, bool
     let prior = 1.0 / (PRIOR_VARIANCE * rows.len() as f64);
     let off_diagonal = 2.0 * strength / (classes * (classes - 1)) as f64 + prior;
     let intercept = 2.0 * strength / classes as f64 + prior;
-    let minimum = lbfgs(start, 300, 1e-7, |theta, gradient| {
+    let minimum = lbfgs(start, STOPPING, |theta, gradient| {
         let mut loss = likelihood(
             rows,
             gradient,

@@ -1,10 +1,8 @@
-//! Minimizers for the small convex problems of calibration: a logistic regression of up to a few coefficients by
-//! Newton's method, and L-BFGS for matrices of them.
+//! Logistic regression with a few coefficients, by Newton's method.
 //!
-//! Not a general optimization library: both expect a convex, smooth objective. What they promise is robustness at the
-//! edges that calibration meets all the time: constant features (the minimum-norm solution is taken), separable data
-//! (iteration stops and says so, nothing overflows), a million rows (partial sums over fixed chunks, so the result has
-//! the same bits on any number of threads).
+//! Made for the edges that calibration meets all the time: constant features (the answer stays as near to the start as
+//! it can), separable data (iteration ends and says so, nothing overflows), a million rows (partial sums over fixed
+//! chunks, so the result has the same bits on any number of threads).
 
 use crate::platform::map_indices;
 
@@ -83,15 +81,7 @@ pub fn logistic_regression<const D: usize>(
     start: [f64; D],
 ) -> LogisticFit<D> {
     let rows = outcomes.len();
-    let evaluate = |theta: &[f64; D]| {
-        let partial = map_indices(rows.div_ceil(CHUNK), |chunk| {
-            let from = chunk * CHUNK;
-            moments(from..rows.min(from + CHUNK), outcomes, &feature, targets, theta)
-        });
-        let mut total = Moments::ZERO;
-        partial.iter().for_each(|part| total.add(part));
-        total
-    };
+    let evaluate = |theta: &[f64; D]| all_moments(outcomes, &feature, targets, theta);
     let mut theta = start;
     let mut here = evaluate(&theta);
     let mut converged = false;
@@ -127,6 +117,42 @@ pub fn logistic_regression<const D: usize>(
         (theta, here) = (next, there);
     }
     LogisticFit { coefficients: theta, converged, separated: rows > 0 && here.least_margin > 0.0 }
+}
+
+/// The loss of a logistic regression (negative log-likelihood, summed over rows) and its gradient at `theta`.
+pub fn logistic_loss<const D: usize>(
+    outcomes: &[bool],
+    feature: &(impl Fn(usize) -> [f64; D] + Sync + Send),
+    targets: Targets,
+    theta: &[f64; D],
+) -> (f64, [f64; D]) {
+    let all = all_moments(outcomes, feature, targets, theta);
+    (all.loss, all.gradient)
+}
+
+/// Whether `theta` puts every row on the right side.
+pub fn separates<const D: usize>(
+    outcomes: &[bool],
+    feature: &(impl Fn(usize) -> [f64; D] + Sync + Send),
+    theta: &[f64; D],
+) -> bool {
+    !outcomes.is_empty() && all_moments(outcomes, feature, Targets::HARD, theta).least_margin > 0.0
+}
+
+fn all_moments<const D: usize>(
+    outcomes: &[bool],
+    feature: &(impl Fn(usize) -> [f64; D] + Sync + Send),
+    targets: Targets,
+    theta: &[f64; D],
+) -> Moments<D> {
+    let rows = outcomes.len();
+    let partial = map_indices(rows.div_ceil(CHUNK), |chunk| {
+        let from = chunk * CHUNK;
+        moments(from..rows.min(from + CHUNK), outcomes, feature, targets, theta)
+    });
+    let mut total = Moments::ZERO;
+    partial.iter().for_each(|part| total.add(part));
+    total
 }
 
 fn moments<const D: usize>(
@@ -214,108 +240,6 @@ fn cholesky_solve<const D: usize>(matrix: &[[f64; D]; D], right: &[f64; D], ridg
     Some(x)
 }
 
-/// Where L-BFGS ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Minimum {
-    /// The point.
-    pub point: Vec<f64>,
-    /// The objective there.
-    pub value: f64,
-    /// Whether the stopping rule was met within the iterations allowed.
-    pub converged: bool,
-}
-
-/// Pairs of steps and gradient changes that L-BFGS remembers.
-const MEMORY: usize = 12;
-
-/// Minimizes a smooth convex function by L-BFGS (Nocedal & Wright, algorithm 7.5) with a backtracking line search.
-///
-/// `objective(point, gradient)` writes the gradient and returns the value. Ends when the largest gradient component is
-/// at most `tolerance` or the value no longer falls.
-pub fn lbfgs(
-    start: Vec<f64>,
-    iterations: usize,
-    tolerance: f64,
-    objective: impl Fn(&[f64], &mut [f64]) -> f64,
-) -> Minimum {
-    let n = start.len();
-    let (mut point, mut gradient) = (start, vec![0.0; n]);
-    let mut value = objective(&point, &mut gradient);
-    let mut history: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
-    let (mut candidate, mut candidate_gradient) = (vec![0.0; n], vec![0.0; n]);
-    for _ in 0..iterations {
-        if gradient.iter().all(|g| g.abs() <= tolerance) {
-            return Minimum { point, value, converged: true };
-        }
-        let mut direction = two_loop(&gradient, &history);
-        let mut slope = dot(&direction, &gradient);
-        if slope >= 0.0 {
-            history.clear();
-            direction = gradient.iter().map(|g| -g).collect();
-            slope = -dot(&gradient, &gradient);
-        }
-        // The very first step has no scale yet: unit length at most.
-        let mut scale = if history.is_empty() { (1.0 / slope.abs().sqrt()).min(1.0) } else { 1.0 };
-        let next = loop {
-            for i in 0..n {
-                candidate[i] = point[i] + scale * direction[i];
-            }
-            let next = objective(&candidate, &mut candidate_gradient);
-            if next <= value + 1e-4 * scale * slope {
-                break Some(next);
-            }
-            scale *= 0.5;
-            if scale < 1e-12 {
-                break None;
-            }
-        };
-        let Some(next) = next else {
-            return Minimum { point, value, converged: true };
-        };
-        let step: Vec<f64> = candidate.iter().zip(&point).map(|(a, b)| a - b).collect();
-        let change: Vec<f64> = candidate_gradient.iter().zip(&gradient).map(|(a, b)| a - b).collect();
-        let curvature = dot(&step, &change);
-        if curvature > 1e-12 * dot(&change, &change).sqrt() * dot(&step, &step).sqrt() {
-            if history.len() == MEMORY {
-                history.remove(0);
-            }
-            history.push((step, change, 1.0 / curvature));
-        }
-        let gained = value - next;
-        std::mem::swap(&mut point, &mut candidate);
-        std::mem::swap(&mut gradient, &mut candidate_gradient);
-        value = next;
-        if gained <= 1e-13 * value.abs().max(1e-3) {
-            return Minimum { point, value, converged: true };
-        }
-    }
-    Minimum { point, value, converged: false }
-}
-
-/// The search direction: minus the inverse Hessian estimate times the gradient.
-fn two_loop(gradient: &[f64], history: &[(Vec<f64>, Vec<f64>, f64)]) -> Vec<f64> {
-    let mut q: Vec<f64> = gradient.iter().map(|g| -g).collect();
-    let mut alphas = Vec::with_capacity(history.len());
-    for (step, change, rho) in history.iter().rev() {
-        let alpha = rho * dot(step, &q);
-        q.iter_mut().zip(change).for_each(|(q, y)| *q -= alpha * y);
-        alphas.push(alpha);
-    }
-    if let Some((_, change, rho)) = history.last() {
-        let gamma = 1.0 / (rho * dot(change, change));
-        q.iter_mut().for_each(|q| *q *= gamma);
-    }
-    for ((step, change, rho), alpha) in history.iter().zip(alphas.iter().rev()) {
-        let beta = rho * dot(change, &q);
-        q.iter_mut().zip(step).for_each(|(q, s)| *q += (alpha - beta) * s);
-    }
-    q
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,24 +268,6 @@ mod tests {
         assert!((crate::numeric::logistic(z) - 0.7).abs() < 1e-9);
         let fit = logistic_regression(&[], |_| [1.0], Targets::HARD, [0.0]);
         assert_eq!(fit.coefficients, [0.0]);
-    }
-
-    #[test]
-    fn lbfgs_solves_an_ill_conditioned_quadratic() {
-        let weights: Vec<f64> = (0..30).map(|i| 10.0_f64.powf(f64::from(i) / 10.0)).collect();
-        let minimum = lbfgs(vec![0.0; 30], 500, 1e-9, |x, g| {
-            let mut value = 0.0;
-            for i in 0..30 {
-                let d = x[i] - i as f64;
-                g[i] = weights[i] * d;
-                value += 0.5 * weights[i] * d * d;
-            }
-            value
-        });
-        assert!(minimum.converged);
-        for (i, x) in minimum.point.iter().enumerate() {
-            assert!((x - i as f64).abs() < 1e-5, "{i}: {x}");
-        }
     }
 
     proptest! {
