@@ -6,7 +6,8 @@ use super::{calibration_rows, parse_method, read, usual_input, write_file};
 use crate::cli::output::Output;
 use crate::error::{Error, Result};
 use crate::stats::calibrators::{Calibrator, Method};
-use crate::stats::cross_fit::{Comparison, CrossFitOptions, Quality, compare};
+use crate::stats::comparison::{Comparison, compare};
+use crate::stats::cross_fit::{CrossFitOptions, Quality};
 use crate::stats::saved::{Binding, CalibratorFile, FittedOn, Input};
 
 /// What the command takes.

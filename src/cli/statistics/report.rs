@@ -5,7 +5,8 @@ use crate::chart::{self, BeforeAfter, Cell, Chart, Heading, Highlight, MeasurePa
 use crate::dataset::predictions::Predictions;
 use crate::error::Result;
 use crate::stats::calibrators::Method;
-use crate::stats::cross_fit::{Comparison, CrossFitOptions, compare, out_of_fold};
+use crate::stats::comparison::{Comparison, compare};
+use crate::stats::cross_fit::{CrossFitOptions, out_of_fold};
 use crate::stats::guarantee::guaranteed_threshold;
 use crate::stats::metrics::evaluation;
 use crate::stats::metrics::report::{self, Report};
