@@ -24,20 +24,58 @@ pub async fn breathe() {}
 
 /// Lets pending messages (a cancel, a newer text) be seen between two pieces of a long computation.
 ///
-/// A resolved promise is not enough: messages arrive as tasks, not microtasks, so this waits for a zero timeout.
+/// A resolved promise is not enough: messages arrive as tasks, not microtasks. So this posts a message to itself and
+/// waits for it; whatever came before is seen first. A zero timeout would do the same, but browsers stretch one that
+/// follows another to 4 ms, a twentieth of the computing time.
 #[cfg(target_arch = "wasm32")]
 pub async fn breathe() {
+    use js_sys::{Array, Function, Object, Promise, Reflect};
     use wasm_bindgen::{JsCast, JsValue};
-    let promise = js_sys::Promise::new(&mut |resolve, _| {
-        let set_timeout = js_sys::Reflect::get(&js_sys::global(), &JsValue::from_str("setTimeout"));
-        match set_timeout.ok().and_then(|f| f.dyn_into::<js_sys::Function>().ok()) {
-            Some(f) if f.call2(&JsValue::UNDEFINED, &resolve, &JsValue::from(0)).is_ok() => {}
-            _ => {
-                let _ = resolve.call0(&JsValue::UNDEFINED);
-            }
+    /// The two ends of a channel to oneself, or nothing in a browser without any.
+    fn channel() -> Option<(JsValue, JsValue)> {
+        let class: Function = Reflect::get(&js_sys::global(), &"MessageChannel".into()).ok()?.dyn_into().ok()?;
+        let channel = Reflect::construct(&class, &Array::new()).ok()?;
+        let (receiver, sender) =
+            (Reflect::get(&channel, &"port1".into()).ok()?, Reflect::get(&channel, &"port2".into()).ok()?);
+        call(&receiver, "start", &[])?;
+        Some((receiver, sender))
+    }
+    fn call(object: &JsValue, method: &str, arguments: &[JsValue]) -> Option<JsValue> {
+        let method: Function = Reflect::get(object, &method.into()).ok()?.dyn_into().ok()?;
+        Reflect::apply(&method, object, &arguments.iter().collect()).ok()
+    }
+    thread_local! {
+        static CHANNEL: Option<(JsValue, JsValue)> = channel();
+    }
+    let promise = Promise::new(&mut |resolve, _| {
+        let posted = CHANNEL.with(|channel| {
+            let (receiver, sender) = channel.as_ref()?;
+            let once = Object::new();
+            Reflect::set(&once, &"once".into(), &true.into()).ok()?;
+            call(receiver, "addEventListener", &["message".into(), resolve.clone().into(), once.into()])?;
+            call(sender, "postMessage", &[JsValue::NULL])
+        });
+        if posted.is_none() && call(&js_sys::global(), "setTimeout", &[resolve.clone().into(), 0.into()]).is_none() {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
         }
     });
     let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}
+
+/// The most memory this program has held so far, in bytes, where the platform says.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// The most memory this program has held so far, in bytes: WebAssembly's memory grows and never shrinks.
+#[cfg(target_arch = "wasm32")]
+pub fn peak_bytes() -> Option<u64> {
+    const PAGE: u64 = 65_536;
+    Some(core::arch::wasm32::memory_size::<0>() as u64 * PAGE)
 }
 
 /// How many threads a computation may use here.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::task::Task;
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -252,6 +252,45 @@ pub struct ModelInfo {
     pub from_cache: bool,
     /// Whether it is kept for the next visit; when not, why not.
     pub kept: std::result::Result<(), String>,
+    /// What it takes of the memory, once loaded.
+    pub memory: MemoryUse,
+}
+
+/// What a worker, or the process, takes of the memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// Bytes of weights, as the kernels keep them.
+    pub weights: u64,
+    /// The most bytes held so far, everything included, where the platform says.
+    pub peak: Option<u64>,
+}
+
+/// Texts to classify together, with everything that a worker needs to know of the job they belong to: any worker can
+/// take any part of a job, and none has to be told in advance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchRequest {
+    /// SHA-256 of the model that the job is for; a worker that holds another one refuses.
+    pub model: String,
+    /// The task. Its prefix is computed once and kept for the job's next part.
+    pub task: Task,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// How many next tokens to report for each.
+    pub top: usize,
+    /// Longest prompt in tokens; a longer text is cut to fit.
+    pub limit_tokens: usize,
+}
+
+/// The answer to a [`BatchRequest`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchReply {
+    /// One a text, in order; predictions are numbered from 1 within the request. The bias correction of Zhou (2023)
+    /// needs all rows of a job and is left to who has them; all others are applied.
+    pub results: Vec<Classification>,
+    /// Tokens of the task's prefix that were computed for this request: none where it was kept.
+    pub prefix_tokens: usize,
+    /// What the worker takes of the memory by now.
+    pub memory: MemoryUse,
 }
 
 /// A stage of a long job.
@@ -331,6 +370,9 @@ pub enum Request {
         /// Longest prompt in tokens; the text is cut to fit.
         limit_tokens: usize,
     },
+    /// Classify texts together. The requests above come first: what is being computed for a batch rests meanwhile.
+    /// Answered with `Batch`.
+    Batch(Box<BatchRequest>),
     /// Stop an earlier request.
     Cancel {
         /// Its number.
@@ -371,6 +413,8 @@ pub enum Reply {
     Task(TaskReport),
     /// The text is classified.
     Classified(Box<Classification>),
+    /// The texts of a batch are classified.
+    Batch(Box<BatchReply>),
     /// What is kept on the device.
     Storage(StorageReport),
     /// It failed; everything that was there before still is.

@@ -14,7 +14,7 @@ use crate::engine::{Cancel, Control, Engine, PackedBatch, Prefix, Query};
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
-use crate::protocol::{Classification, ModelInfo, NextToken, TaskReport};
+use crate::protocol::{Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
 use crate::stats::bias::LabelBias;
 use crate::task::chat::ChatTemplate;
 use crate::task::{BiasMethod, Task};
@@ -111,6 +111,7 @@ impl Classifier {
             load_seconds: self.facts.load_seconds,
             from_cache: true,
             kept: Ok(()),
+            memory: self.memory(),
         }
     }
 
@@ -125,10 +126,28 @@ impl Classifier {
     /// # Errors
     /// A task that is wrong or cannot be rendered with this model; labels that cannot be told apart; a cancel.
     pub async fn set_task(&mut self, task: &Task, control: &mut Control<'_>) -> Result<TaskReport> {
-        let prepared = PreparedTask::new(task, &self.engine, &self.tokenizer, self.template.as_ref(), control).await?;
-        let report = prepared.report(&self.tokenizer);
+        let prepared = self.prepare(task, control).await?;
+        let report = self.report(&prepared);
         self.task = Some(prepared);
         Ok(report)
+    }
+
+    /// Makes a task ready, as [`Self::set_task`] does, for who keeps several tasks at hand.
+    ///
+    /// # Errors
+    /// As [`Self::set_task`].
+    pub async fn prepare(&self, task: &Task, control: &mut Control<'_>) -> Result<PreparedTask> {
+        PreparedTask::new(task, &self.engine, &self.tokenizer, self.template.as_ref(), control).await
+    }
+
+    /// What a task that was made ready has become with this model's tokenizer.
+    pub fn report(&self, task: &PreparedTask) -> TaskReport {
+        task.report(&self.tokenizer)
+    }
+
+    /// What the model and this program take of the memory.
+    pub fn memory(&self) -> MemoryUse {
+        MemoryUse { weights: self.engine.weight_bytes() as u64, peak: platform::peak_bytes() }
     }
 
     /// For a task with batch correction (Zhou 2023): estimates the label bias from the rows themselves. Other tasks are
@@ -167,6 +186,20 @@ impl Classifier {
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
         let task = self.task.as_ref().ok_or_else(no_task)?;
+        self.classify_with(task, texts, options, control).await
+    }
+
+    /// Classifies texts together with a task that [`Self::prepare`] has made ready with this model.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn classify_with(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Classification>> {
         scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
     }
 

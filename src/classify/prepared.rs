@@ -80,6 +80,16 @@ impl PreparedTask {
         Ok(())
     }
 
+    /// The task as it was given.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Tokens of the shared prefix.
+    pub fn prefix_tokens(&self) -> usize {
+        self.prefix.len()
+    }
+
     /// The token ids of a text's prompt, cut so that it and the longest answer fit into `limit` tokens.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use wasm_bindgen::JsCast;
 
+use crate::pool::capacity::Device;
+
 /// What is kept of one visit for the next, on this device only (`localStorage`).
 pub mod keep {
     /// Edits of tasks and own tasks.
@@ -12,6 +14,8 @@ pub mod keep {
     pub const THEME: &str = "candor.theme";
     /// The file name of the model that was used last.
     pub const MODEL: &str = "candor.model";
+    /// How many workers a person wants jobs to be done with.
+    pub const WORKERS: &str = "candor.workers";
 }
 
 /// What is kept for a reload of the same tab (`sessionStorage`): it goes when the tab is closed.
@@ -25,6 +29,18 @@ pub mod keep_in_tab {
 /// The window.
 pub fn window() -> Option<web_sys::Window> {
     web_sys::window()
+}
+
+/// What the browser says of the device. Browsers without `deviceMemory` say nothing of the memory.
+pub fn device() -> Device {
+    let Some(navigator) = window().map(|window| window.navigator()) else {
+        return Device { processors: 1, memory: None };
+    };
+    let gigabytes = js_sys::Reflect::get(&navigator, &"deviceMemory".into()).ok().and_then(|value| value.as_f64());
+    Device {
+        processors: navigator.hardware_concurrency() as usize,
+        memory: gigabytes.map(|count| (count * (1_u64 << 30) as f64) as u64),
+    }
 }
 
 /// The document.

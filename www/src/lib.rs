@@ -8,10 +8,11 @@
 //! |---|---|---|
 //! | [`codec`] | both | messages ↔ JavaScript values, without panics |
 //! | [`link`] | page | starts the worker, sends requests, hears replies, notices its end |
+//! | [`pool`] | page | several engines over one job: hands out rows, puts results in order |
 //! | [`hosts`] | page | which hosts the page may talk to, and how a person allows one more |
 //! | [`worker`](mod@worker) | worker | takes requests in turn, holds model and task |
 //! | [`store`] | worker | model files on this device |
-//! | [`switches`] | worker | switches in the page's address that force rare states |
+//! | [`switches`] | both | switches in the page's address that force rare states |
 //! | [`throttle`] | worker | progress, not more often than a person can see |
 //! | [`requests`] | page | every network request of page and worker, as the browser itself reports it |
 //! | [`state`] | page, natively in tests | what the page decides, as plain structs |
@@ -28,6 +29,7 @@ pub mod hosts;
 pub mod link;
 pub mod models;
 pub mod pages;
+pub mod pool;
 pub mod requests;
 pub mod session;
 pub mod state;

@@ -1,10 +1,11 @@
 //! The page's end of the line to the engine.
 //!
 //! [`Link::start`] starts the worker; [`Link::send`] numbers a request and sends it; everything the worker says comes
-//! to the one callback as [`FromWorker`]. The link keeps no state of the application: which answer still counts is
+//! to the one callback as [`FromWorker`], except the answers to what was asked with [`Link::ask`], which come to who
+//! asked. The link keeps no state of the application: which answer still counts is
 //! the page's business. A worker that cannot start, traps or goes away is told as a reply like any other: number 0,
-//! `Failed` with [`Kind::Lost`](candor::error::Kind::Lost); after it nothing more comes, and the way on is to drop the
-//! link and to start another.
+//! `Failed` with [`Kind::Lost`](candor::error::Kind::Lost), to everybody; after it nothing more comes, and the way on is
+//! to drop the link and to start another.
 //!
 //! The worker starts from a `blob:` script for one reason: it then inherits the page's Content-Security-Policy, while
 //! a worker from an address gets the policy of its own response headers, which a static host cannot set. Inside a
@@ -14,6 +15,7 @@
 //! trap over a `BroadcastChannel` of its own and closes the worker; it also tells which requests the worker made.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use candor::error::{Error, Kind, Result};
@@ -37,12 +39,14 @@ pub use crate::requests::watch_requests;
 const SILENCE: u32 = 120_000;
 
 type Listener = Rc<dyn Fn(FromWorker)>;
+type Asked = Rc<RefCell<BTreeMap<u64, Box<dyn FnMut(Reply)>>>>;
 
 /// A running worker. Dropping it ends the worker.
 pub struct Link {
     bridge: WorkerBridge<EngineWorker>,
     channel: BroadcastChannel,
     next: Cell<u64>,
+    asked: Asked,
     loader: String,
     _on_message: Closure<dyn Fn(MessageEvent)>,
     _silence: Rc<RefCell<Option<Timeout>>>,
@@ -61,10 +65,19 @@ impl Link {
     ///
     /// [`Kind::Lost`] where the browser has no workers or no way to talk to one.
     pub fn start(on: impl Fn(FromWorker) + 'static) -> Result<Self> {
+        Self::start_with("", on)
+    }
+
+    /// As [`Link::start`], with more switches than those of the page's address (see [`crate::switches`]).
+    pub fn start_with(switches: &str, on: impl Fn(FromWorker) + 'static) -> Result<Self> {
         if !has_workers() {
             return Err(lost("this browser has no module workers").help("use a current browser"));
         }
-        let on: Listener = Rc::new(on);
+        let asked = Asked::default();
+        let on: Listener = {
+            let asked = Rc::clone(&asked);
+            Rc::new(move |message| deliver(&asked, &on, message))
+        };
         let name = format!("candor-engine-{}", (js_sys::Math::random() * 9e15) as u64);
         let channel = BroadcastChannel::new(&name).map_err(|_| lost("the browser gave no channel to the engine"))?;
         let silence = Rc::new(RefCell::new(None));
@@ -73,7 +86,7 @@ impl Link {
             let on = Rc::clone(&on);
             Timeout::new(SILENCE, move || on(failed(0, lost("the engine did not answer").help("reload the page"))))
         });
-        let loader = loader_address(&name)?;
+        let loader = loader_address(&name, switches)?;
         let bridge = {
             let silence = Rc::clone(&silence);
             EngineWorker::spawner()
@@ -90,12 +103,27 @@ impl Link {
                 .encoding::<StructuredCodec>()
                 .spawn(&loader)
         };
-        Ok(Self { bridge, channel, next: Cell::new(1), loader, _on_message: on_message, _silence: silence })
+        Ok(Self { bridge, channel, next: Cell::new(1), asked, loader, _on_message: on_message, _silence: silence })
     }
 
     /// Sends a request, and answers with its number (from 1 on); requests before the worker is up wait for it.
     pub fn send(&self, request: Request) -> u64 {
-        let id = self.next.replace(self.next.get() + 1);
+        self.send_as(self.number(), request)
+    }
+
+    /// Sends a request whose answers come to `on` instead of the link's own callback: progress as often as the worker
+    /// has any, then one last reply.
+    pub fn ask(&self, request: Request, on: impl FnMut(Reply) + 'static) -> u64 {
+        let id = self.number();
+        self.asked.borrow_mut().insert(id, Box::new(on));
+        self.send_as(id, request)
+    }
+
+    fn number(&self) -> u64 {
+        self.next.replace(self.next.get() + 1)
+    }
+
+    fn send_as(&self, id: u64, request: Request) -> u64 {
         match Packet::pack(&ToWorker { id, request }) {
             Ok(packet) => self.bridge.send(packet),
             // Plain data always packs; should it not, the console says so and the request stays without an answer.
@@ -112,6 +140,24 @@ impl Drop for Link {
         let _ = self.channel.post_message(&"close".into());
         self.channel.close();
         let _ = Url::revoke_object_url(&self.loader);
+    }
+}
+
+/// Hands a message to who asked for it, else to the link's own callback. The end of the worker concerns everybody.
+fn deliver(asked: &Asked, on: &impl Fn(FromWorker), message: FromWorker) {
+    if message.id == 0 {
+        let everybody = std::mem::take(&mut *asked.borrow_mut());
+        for mut one in everybody.into_values() {
+            one(message.reply.clone());
+        }
+        return on(message);
+    }
+    let Some(mut one) = asked.borrow_mut().remove(&message.id) else { return on(message) };
+    // Called outside the map, because it may ask again.
+    let more_to_come = matches!(message.reply, Reply::Progress(_));
+    one(message.reply);
+    if more_to_come {
+        asked.borrow_mut().insert(message.id, one);
     }
 }
 
@@ -167,13 +213,13 @@ fn has_workers() -> bool {
 }
 
 /// The `blob:` address of the loader, with the addresses it needs in front of it.
-fn loader_address(channel: &str) -> Result<String> {
+fn loader_address(channel: &str, switches: &str) -> Result<String> {
     let search = web_sys::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let facts = serde_json::json!({
         "script": absolute("worker.js"),
         "wasm": absolute("worker_bg.wasm"),
         "channel": channel,
-        "switches": search,
+        "switches": format!("{search}&{switches}"),
     });
     let script = format!("const candor = {facts};\n{}", include_str!("loader.js"));
     let options = BlobPropertyBag::new();

@@ -6,6 +6,7 @@
 //! | `storage=none` | no file is kept, as in a browser without a private file system |
 //! | `storage-full-after=N` | the disk is full after N bytes of a model |
 //! | `engine-stops-after=N` | the engine traps at the N+1st text |
+//! | `pool-worker-stops-after=N` | the first worker that a pool starts traps, once, at the N+1st text |
 
 /// The switches of this page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Switches {
     pub full_after: Option<u64>,
     /// The engine traps after so many texts.
     pub stops_after: Option<u64>,
+    /// The first worker that a pool starts traps after so many texts.
+    pub pool_worker_stops_after: Option<u64>,
 }
 
 impl Switches {
@@ -27,10 +30,17 @@ impl Switches {
                 Some(("storage", "none")) => switches.no_storage = true,
                 Some(("storage-full-after", bytes)) => switches.full_after = bytes.parse().ok(),
                 Some(("engine-stops-after", texts)) => switches.stops_after = texts.parse().ok(),
+                Some(("pool-worker-stops-after", texts)) => switches.pool_worker_stops_after = texts.parse().ok(),
                 _ => {}
             }
         }
         switches
+    }
+
+    /// The switches of this page.
+    pub fn of_page() -> Self {
+        let search = web_sys::window().and_then(|window| window.location().search().ok());
+        Self::parse(&search.unwrap_or_default())
     }
 
     /// The switches of the page that this worker belongs to (its loader leaves them in the global scope).
@@ -47,7 +57,8 @@ mod tests {
     #[test]
     fn reads_what_it_knows() {
         let both = Switches::parse("?x=1&storage-full-after=500&engine-stops-after=2");
-        assert_eq!(both, Switches { no_storage: false, full_after: Some(500), stops_after: Some(2) });
+        let expected = Switches { full_after: Some(500), stops_after: Some(2), ..Switches::default() };
+        assert_eq!(both, expected);
         assert!(Switches::parse("?storage=none").no_storage);
         for nothing in ["", "?", "?storage=", "?storage=some&storage-full-after=x"] {
             assert_eq!(Switches::parse(nothing), Switches::default(), "{nothing}");

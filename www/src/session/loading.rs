@@ -100,6 +100,7 @@ impl Session {
         if let Some(loading) = self.loading.get_untracked() {
             self.loading_ended(&loading);
             browser::keep_value(keep::MODEL, models::source_file(&loading.source));
+            self.pool_loaded(&info, models::source_file(&loading.source));
         }
         self.announce(format!("{} is ready", models::title(&info.name)));
         self.model.set(Some(info));

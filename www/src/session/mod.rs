@@ -7,6 +7,9 @@ mod classifying;
 mod loading;
 mod replies;
 mod tasks;
+mod workers;
+
+use std::rc::Rc;
 
 use candor::protocol::{Classification, FromWorker, ModelInfo, ModelSource, Request, StorageReport, TaskReport};
 use candor::task::Task;
@@ -15,6 +18,7 @@ use leptos::prelude::*;
 use crate::browser;
 use crate::link::Link;
 use crate::models;
+use crate::pool::Pool;
 use crate::state::draft::Problems;
 use crate::state::network::RequestLog;
 use crate::state::notice::Notice;
@@ -24,6 +28,7 @@ use crate::state::shelf::Shelf;
 use crate::state::typing::{Pace, Typing};
 
 pub use loading::Loading;
+pub use workers::Workers;
 
 /// Where the engine is.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +53,8 @@ pub struct Answer {
 /// Everything the page knows.
 #[derive(Clone, Copy)]
 pub struct Session {
-    link: StoredValue<Option<Link>, LocalStorage>,
+    link: StoredValue<Option<Rc<Link>>, LocalStorage>,
+    pool: StoredValue<Pool, LocalStorage>,
     /// Where the engine is.
     pub engine: RwSignal<Engine>,
     /// The model in use.
@@ -98,6 +104,8 @@ pub struct Session {
     milestones: RwSignal<Milestones>,
     storage_asked: RwSignal<Option<u64>>,
     looked_for_kept: RwSignal<bool>,
+    /// How many workers the device carries with this model, and how many a job is done with.
+    pub workers: RwSignal<Option<Workers>>,
 }
 
 impl Session {
@@ -115,6 +123,7 @@ impl Session {
         let shelf = RwSignal::new(shelf);
         let session = Self {
             link: StoredValue::new_local(None),
+            pool: StoredValue::new_local(workers::pool()),
             engine: RwSignal::new(Engine::Starting),
             model: RwSignal::new(None),
             loading: RwSignal::new(None),
@@ -142,6 +151,7 @@ impl Session {
             milestones: RwSignal::new(Milestones::default()),
             storage_asked: RwSignal::new(None),
             looked_for_kept: RwSignal::new(false),
+            workers: RwSignal::new(None),
         };
         session.connect();
         session
@@ -157,6 +167,8 @@ impl Session {
         self.engine.set(Engine::Starting);
         match Link::start(move |message: FromWorker| self.take(message)) {
             Ok(link) => {
+                let link = Rc::new(link);
+                self.pool().session_started(&link);
                 self.link.set_value(Some(link));
                 self.send(Request::Hello { protocol: candor::protocol::PROTOCOL_VERSION });
             }
@@ -171,6 +183,7 @@ impl Session {
 
     /// Starts the worker anew; text, task and the stored model stay.
     pub fn restart(self) {
+        self.pool().session_lost();
         self.link.set_value(None);
         self.model.set(None);
         self.loading.set(None);

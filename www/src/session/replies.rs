@@ -33,6 +33,8 @@ impl Session {
                 self.storage_asked.set(None);
                 self.load_kept();
             }
+            // Batches are asked for by the pool, which hears the answers itself.
+            Reply::Batch(_) => {}
             Reply::Failed(error) => self.failed(id, &error),
         }
     }
@@ -76,6 +78,7 @@ impl Session {
 
     /// The worker is gone.
     pub(super) fn lose(self, error: &Error) {
+        self.pool().session_lost();
         self.model.set(None);
         self.loading.set(None);
         self.work_meter.set(None);

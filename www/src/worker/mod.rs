@@ -1,16 +1,21 @@
 //! The worker: takes requests in turn, holds the model and the task.
 //!
-//! A gloo actor on the outside, so that page and worker agree on how messages travel; inside, one asynchronous loop
-//! that does one job at a time ([`queue`]). The engine gives way now and then
+//! A gloo actor on the outside, so that page and worker agree on how messages travel; inside, two lanes. What a person
+//! waits for (a model, a task, a typed text) is done one at a time ([`queue`]); batches are done one at a time beside
+//! it ([`batch`]) and rest while there is anything in the first lane ([`gate`]). The engine gives way now and then
 //! ([`candor::platform::breathe`]), and then messages come in: a cancel stops the running job, a question about
 //! storage is answered beside it, a newer text takes the place of one that waits.
 //!
 //! On a failure everything that was there before still is: a new model replaces the old one only when it is ready.
 
+pub mod batch;
+pub mod gate;
 pub mod job;
+pub mod model;
 pub mod queue;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use candor::classify::{Classifier, Options};
@@ -18,12 +23,14 @@ use candor::engine::Control;
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
-    FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, ToWorker,
+    BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
 
+use self::gate::Gate;
 use self::job::Stop;
+use self::model::{Model, Purpose};
 use self::queue::Queue;
 use crate::codec::Packet;
 use crate::store::obtain::Facts;
@@ -70,7 +77,11 @@ struct Desk {
     queue: RefCell<Queue>,
     working: Cell<bool>,
     running: RefCell<Option<(u64, Stop)>>,
-    classifier: RefCell<Option<Classifier>>,
+    gate: Rc<Gate>,
+    batches: RefCell<VecDeque<(u64, BatchRequest)>>,
+    batching: Cell<bool>,
+    running_batch: RefCell<Option<(u64, Stop)>>,
+    model: RefCell<Option<Rc<Model>>>,
     store: RefCell<Option<Rc<Store>>>,
     switches: Switches,
     texts: Cell<u64>,
@@ -84,7 +95,11 @@ impl Desk {
             queue: RefCell::default(),
             working: Cell::new(false),
             running: RefCell::default(),
-            classifier: RefCell::default(),
+            gate: Rc::default(),
+            batches: RefCell::default(),
+            batching: Cell::new(false),
+            running_batch: RefCell::default(),
+            model: RefCell::default(),
             store: RefCell::default(),
             switches: Switches::of_worker(),
             texts: Cell::new(0),
@@ -117,6 +132,7 @@ impl Desk {
                 };
                 self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
             }),
+            Request::Batch(request) => self.take_batch(id, *request),
             Request::LoadModel { .. } | Request::SetTask { .. } | Request::Classify { .. } => {
                 let superseded = self.queue.borrow_mut().push(message);
                 for older in superseded {
@@ -134,11 +150,14 @@ impl Desk {
             self.answer(target, Reply::Failed(Error::new(Kind::Cancelled, "cancelled")));
         } else if let Some((_, stop)) = self.running.borrow().as_ref().filter(|(id, _)| *id == target) {
             stop.stop();
+        } else {
+            self.cancel_batch(target);
         }
     }
 
-    /// Does what waits, one after the other.
+    /// Does what waits, one after the other; batches rest meanwhile.
     async fn work(self: Rc<Self>) {
+        let _hold = self.gate.hold();
         loop {
             let next = self.queue.borrow_mut().take_next();
             let Some((id, request)) = next else { break };
@@ -157,19 +176,23 @@ impl Desk {
                 self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info)))
             }
             Request::SetTask { task } => {
-                let mut classifier = self.borrow_classifier()?;
+                let model = self.model()?;
                 let mut progress = self.reporter(id, Stage::Prefix);
                 let mut control = Control::new(stop.cancel(), &mut progress);
-                classifier.get().set_task(&task, &mut control).await.map(Reply::Task)
+                let (prepared, _) = model.prepare(Purpose::Typing, &task, &mut control).await?;
+                Ok(Reply::Task(model.classifier.report(&prepared)))
             }
             Request::Classify { text, top, limit_tokens } => {
-                self.count_text();
-                let mut classifier = self.borrow_classifier()?;
+                self.count_texts(1);
+                let model = self.model()?;
+                let no_task = || Error::usage("no task is set").help("set a task first");
+                let task = model.task(Purpose::Typing).ok_or_else(no_task)?;
                 let mut progress = self.reporter(id, Stage::Classify);
                 let mut control = Control::new(stop.cancel(), &mut progress);
                 let options = Options { top, limit_tokens };
-                let result = classifier.get().classify(&text, &options, &mut control).await;
-                result.map(|classification| Reply::Classified(Box::new(classification)))
+                let results = model.classifier.classify_with(&task, &[&text], &options, &mut control).await?;
+                let result = results.into_iter().next().ok_or_else(|| Error::internal("a text gave no result"))?;
+                Ok(Reply::Classified(Box::new(result)))
             }
             _ => Err(Error::internal("a request was queued that needs no engine")),
         }
@@ -204,7 +227,7 @@ impl Desk {
         let load_seconds = platform::now() - started;
         let Facts { bytes, sha256, from_cache, kept } = facts;
         let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
-        *self.classifier.borrow_mut() = Some(classifier);
+        *self.model.borrow_mut() = Some(Rc::new(Model::new(classifier, info.sha256.clone())));
         Ok(info)
     }
 
@@ -224,18 +247,16 @@ impl Desk {
         }
     }
 
-    /// The classifier, out of its place for one job, and back at the job's end.
-    fn borrow_classifier(&self) -> Result<Borrowed<'_>> {
-        let classifier = self.classifier.borrow_mut().take();
+    fn model(&self) -> Result<Rc<Model>> {
         let none = || Error::usage("no model is loaded").help("load a model first");
-        Ok(Borrowed { desk: self, classifier: Some(classifier.ok_or_else(none)?) })
+        self.model.borrow().clone().ok_or_else(none)
     }
 
-    fn count_text(&self) {
-        let texts = self.texts.get() + 1;
+    fn count_texts(&self, more: u64) {
+        let texts = self.texts.get() + more;
         self.texts.set(texts);
         if self.switches.stops_after.is_some_and(|limit| texts > limit) {
-            panic!("stopped by the page's address after {} texts", texts - 1);
+            panic!("stopped by the page's address after {} texts", texts - more);
         }
     }
 
@@ -245,23 +266,5 @@ impl Desk {
         }
         let store = Rc::new(Store::open(&self.switches).await);
         self.store.borrow_mut().get_or_insert(store).clone()
-    }
-}
-
-/// A classifier that goes back to its place when dropped.
-struct Borrowed<'a> {
-    desk: &'a Desk,
-    classifier: Option<Classifier>,
-}
-
-impl Borrowed<'_> {
-    fn get(&mut self) -> &mut Classifier {
-        self.classifier.as_mut().expect("it leaves only when this is dropped")
-    }
-}
-
-impl Drop for Borrowed<'_> {
-    fn drop(&mut self) {
-        *self.desk.classifier.borrow_mut() = self.classifier.take();
     }
 }
