@@ -10,6 +10,7 @@
 //! | [`check`] | a [`Task`] | everything that is wrong with it |
 //! | [`prompt`] | a [`Task`] (and a model's chat template) | the characters around a text |
 //! | [`chat`] | a chat template and messages | a rendered conversation |
+//! | `whole` | whole prompts | a task and its texts |
 //! | [`trie`] | labels' token ids | which token sequences to add up for which label |
 
 pub mod chat;
@@ -17,6 +18,7 @@ pub mod check;
 pub mod file;
 pub mod prompt;
 pub mod trie;
+mod whole;
 
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,9 @@ use crate::components::term::{Glossary, GlossaryPanel};
 use crate::link;
 use crate::pages::classify::ClassifyPage;
 use crate::pages::help::HelpPage;
+use crate::pages::speed::SpeedPage;
 use crate::session::Session;
+use crate::session::speed::Speed;
 use crate::state::place::Place;
 
 /// The application.
@@ -20,6 +22,7 @@ pub fn App() -> impl IntoView {
     let session = Session::start();
     provide_context(session);
     provide_context(Glossary::new());
+    provide_context(Speed::new(session));
     link::watch_requests(move |url, at, bytes| {
         session.requests.update(|log| log.note(&url, &link::origin(), at, bytes));
     });
@@ -56,6 +59,11 @@ pub fn App() -> impl IntoView {
                 <div class="page-inner" hidden=move || place.with(|place| *place != Place::Classify)>
                     <ClassifyPage/>
                 </div>
+                <Show when=move || place.with(|place| *place == Place::Speed)>
+                    <div class="page-inner">
+                        <SpeedPage/>
+                    </div>
+                </Show>
                 <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>
                     <div class="page-inner">
                         <HelpPage place=place/>

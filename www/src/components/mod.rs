@@ -19,3 +19,4 @@ pub mod term;
 pub mod text_box;
 pub mod theme;
 pub mod verdict;
+pub mod workers;

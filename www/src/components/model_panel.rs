@@ -7,10 +7,12 @@ use super::dialog::Dialog;
 use super::model_sources::ModelSources;
 use super::notice::{Caution, NoticeBox};
 use super::term::Term;
+use super::workers::WorkersField;
 use crate::models;
 use crate::session::{Engine, session};
 use crate::state::format;
 use crate::state::notice::sentence;
+use crate::state::place::Place;
 
 /// The panel.
 #[component]
@@ -22,6 +24,14 @@ pub fn ModelPanel() -> impl IntoView {
                 Some(model) => view! { <Particulars model=model/> }.into_any(),
                 None => view! { <p>"No model is loaded."</p> }.into_any(),
             }}
+            <section class="stack section-line">
+                <WorkersField id="panel-workers"/>
+                <p class="small">
+                    <a href=Place::Speed.hash() data-testid="go-speed" on:click=move |_| session.model_panel.set(false)>
+                        "How fast is it on this device?"
+                    </a>
+                </p>
+            </section>
             <section class="stack section-line">
                 <h3>"Kept on this device"</h3>
                 {move || match session.storage.get() {

@@ -8,6 +8,7 @@ use crate::state::place::{NAVIGATION, Place};
 fn shape(place: &Place) -> Shape {
     match place {
         Place::Classify => Shape::Classify,
+        Place::Speed => Shape::Device,
         Place::Help(_) => Shape::Help,
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::state::progress::Meter;
+use crate::state::progress::{Meter, Reading};
 
 /// Title, bar, amount, rate and time left, and a way to stop.
 #[component]
@@ -15,11 +15,41 @@ pub fn ProgressBar(
     on_cancel: Callback<()>,
 ) -> impl IntoView {
     let reading = Memo::new(move |_| meter.with(Meter::reading));
+    view! {
+        <Bar reading=reading>
+            <CancelButton on_cancel=on_cancel/>
+        </Bar>
+    }
+}
+
+/// The button that stops a long job.
+#[component]
+pub fn CancelButton(
+    /// What it does.
+    #[prop(into)]
+    on_cancel: Callback<()>,
+) -> impl IntoView {
+    view! {
+        <button type="button" class="button button-small" data-testid="cancel" on:click=move |_| on_cancel.run(())>
+            "Cancel"
+        </button>
+    }
+}
+
+/// The bar itself, with what it shows in words; its buttons are its children.
+#[component]
+pub fn Bar(
+    /// What it shows.
+    #[prop(into)]
+    reading: Signal<Reading>,
+    /// The buttons.
+    children: Children,
+) -> impl IntoView {
     let percentage = move || reading.with(|reading| reading.fraction.map(|fraction| fraction * 100.0));
     view! {
         <div class="progress" class:progress-unknown=move || percentage().is_none() data-testid="progress">
             <div class="progress-head">
-                <span class="progress-title" id="progress-title">{move || reading.with(|reading| reading.title)}</span>
+                <span class="progress-title">{move || reading.with(|reading| reading.title.clone())}</span>
                 <span class="small soft" data-testid="progress-percent">
                     {move || percentage().map(|percentage| format!("{percentage:.0}%"))}
                 </span>
@@ -27,7 +57,7 @@ pub fn ProgressBar(
             <div
                 class="progress-track"
                 role="progressbar"
-                aria-labelledby="progress-title"
+                aria-label=move || reading.with(|reading| reading.title.to_string())
                 aria-valuemin="0"
                 aria-valuemax="100"
                 aria-valuenow=move || percentage().map(|percentage| format!("{percentage:.0}"))
@@ -42,14 +72,7 @@ pub fn ProgressBar(
                 <span class="small soft" data-testid="progress-detail">
                     {move || reading.with(|reading| reading.detail.clone())}
                 </span>
-                <button
-                    type="button"
-                    class="button button-small"
-                    data-testid="cancel"
-                    on:click=move |_| on_cancel.run(())
-                >
-                    "Cancel"
-                </button>
+                <span class="buttons">{children()}</span>
             </div>
         </div>
     }

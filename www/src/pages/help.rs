@@ -53,6 +53,11 @@ pub fn HelpPage(
                      for the first, the number has to be compared with labelled examples. Until that is done it says \
                      “uncalibrated”."
                 </p>
+                <h2>"How fast is it?"</h2>
+                <p>
+                    "That depends on the device. " <a href=Place::Speed.hash()>"Measure it on this one"</a>
+                    ": texts a second with one worker and with several, the time for one short text, and memory."
+                </p>
                 <h2>"With the keyboard"</h2>
                 <p>
                     "Everything can be reached with the Tab key. Escape closes a panel. A word with a dotted line under \

@@ -122,7 +122,17 @@ impl Session {
         self.pace.update(|pace| pace.push(classification.seconds));
         let reading = Reading::new(&classification, bias);
         self.speak_later(reading.announcement());
+        self.note_first_answer();
         self.answer.set(Some(Answer { classification, reading }));
+    }
+
+    /// Notes how long the page took from being opened to its first answer, if nobody had to fetch a model or press
+    /// anything for it.
+    fn note_first_answer(self) {
+        if self.unasked.get_untracked() && self.first_answer.with_untracked(Option::is_none) {
+            // The browser's clock starts when the page does.
+            self.first_answer.set(Some(platform::now()));
+        }
     }
 
     /// Tells the outcome to a screen reader, unless a newer question has come up in the meantime.

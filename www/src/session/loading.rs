@@ -46,6 +46,7 @@ impl Session {
     pub fn load(self, source: ModelSource) {
         self.cancel_loading();
         self.load_notice.set(None);
+        self.unasked.set(false);
         self.model_panel.set(false);
         self.load_meter.set(Meter::default());
         self.milestones.set(Milestones::default());
@@ -191,6 +192,7 @@ impl Session {
         let last = browser::kept(keep::MODEL);
         if let Some(source) = models::kept_source(&storage, last.as_deref()) {
             self.load(source);
+            self.unasked.set(true);
         }
     }
 }

@@ -6,13 +6,16 @@
 mod classifying;
 mod loading;
 mod replies;
+pub mod speed;
 mod tasks;
 mod workers;
 
 use std::rc::Rc;
 
-use candor::protocol::{Classification, FromWorker, ModelInfo, ModelSource, Request, StorageReport, TaskReport};
+use candor::error::{Error, Kind, Result};
+use candor::protocol::{Classification, FromWorker, ModelInfo, ModelSource, Reply, Request, StorageReport, TaskReport};
 use candor::task::Task;
+use futures::channel::oneshot;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -104,6 +107,10 @@ pub struct Session {
     milestones: RwSignal<Milestones>,
     storage_asked: RwSignal<Option<u64>>,
     looked_for_kept: RwSignal<bool>,
+    /// Whether the model in use was found on the device and loaded without being asked for.
+    unasked: RwSignal<bool>,
+    /// Seconds from opening the page to the first answer, where the model was on the device already.
+    pub first_answer: RwSignal<Option<f64>>,
     /// How many workers the device carries with this model, and how many a job is done with.
     pub workers: RwSignal<Option<Workers>>,
 }
@@ -151,6 +158,8 @@ impl Session {
             milestones: RwSignal::new(Milestones::default()),
             storage_asked: RwSignal::new(None),
             looked_for_kept: RwSignal::new(false),
+            unasked: RwSignal::new(false),
+            first_answer: RwSignal::new(None),
             workers: RwSignal::new(None),
         };
         session.connect();
@@ -179,6 +188,27 @@ impl Session {
     /// Sends a request, and answers with its number.
     fn send(self, request: Request) -> u64 {
         self.link.with_value(|link| link.as_ref().map_or(0, |link| link.send(request)))
+    }
+
+    /// Asks the worker, and waits for its last reply.
+    async fn ask(self, request: Request) -> Result<Reply> {
+        let (tell, told) = oneshot::channel();
+        let mut tell = Some(tell);
+        let take = move |reply| {
+            if !matches!(reply, Reply::Progress(_))
+                && let Some(tell) = tell.take()
+            {
+                // Who asked may have gone.
+                let _ = tell.send(reply);
+            }
+        };
+        let lost = || Error::new(Kind::Lost, "the engine is not there").help("start it again");
+        self.link.with_value(|link| link.as_ref().map(|link| link.ask(request, take))).ok_or_else(lost)?;
+        match told.await {
+            Ok(Reply::Failed(error)) => Err(error),
+            Ok(reply) => Ok(reply),
+            Err(_) => Err(lost()),
+        }
     }
 
     /// Starts the worker anew; text, task and the stored model stay.

@@ -20,8 +20,12 @@ pub struct Workers {
 /// A pool for this device, with the number of workers that was chosen on the last visit.
 pub(super) fn pool() -> Pool {
     let pool = Pool::new(browser::device(), Switches::of_page().pool_worker_stops_after);
-    pool.set_workers(browser::kept(keep::WORKERS).and_then(|kept| kept.parse().ok()));
+    pool.set_workers(kept_choice());
     pool
+}
+
+fn kept_choice() -> Option<usize> {
+    browser::kept(keep::WORKERS)?.parse().ok()
 }
 
 impl Session {
@@ -36,6 +40,12 @@ impl Session {
         self.pool().set_workers(Some(count));
         // Where nothing is kept, the choice holds for this visit.
         browser::keep_value(keep::WORKERS, &count.to_string());
+        self.workers_changed();
+    }
+
+    /// Goes back to the person's choice after measuring with other numbers.
+    pub(super) fn restore_workers(self) {
+        self.pool().set_workers(kept_choice());
         self.workers_changed();
     }
 

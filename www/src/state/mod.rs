@@ -9,6 +9,7 @@
 //! | [`steps`] | how did that number come about? |
 //! | [`shelf`], [`draft`] | which tasks are there, and what is being edited? |
 //! | [`notice`] | what went wrong, and what now? |
+//! | [`speed`] | how fast is it on this device? |
 //! | [`network`] | what has left this device? |
 //! | [`glossary`] | what does this word mean? |
 //! | [`format`] | how is a number written? |
@@ -24,5 +25,6 @@ pub mod place;
 pub mod progress;
 pub mod reading;
 pub mod shelf;
+pub mod speed;
 pub mod steps;
 pub mod typing;

@@ -9,11 +9,13 @@ pub enum Place {
     /// A text becomes probabilities.
     #[default]
     Classify,
+    /// How fast it is on this device.
+    Speed,
     /// What this is, and the glossary; with the entry to open.
     Help(Option<String>),
 }
 
-/// The places of the navigation, in order.
+/// The places of the navigation, in order. How fast it is is asked from the model's panel and from the help.
 pub const NAVIGATION: [Place; 2] = [Place::Classify, Place::Help(None)];
 
 impl Place {
@@ -22,6 +24,7 @@ impl Place {
         let path = hash.trim_start_matches('#').trim_matches('/');
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         match parts.next() {
+            Some("speed") => Self::Speed,
             Some("help") => Self::Help(parts.next().map(str::to_owned)),
             _ => Self::Classify,
         }
@@ -31,6 +34,7 @@ impl Place {
     pub fn hash(&self) -> String {
         match self {
             Self::Classify => "#/classify".to_owned(),
+            Self::Speed => "#/speed".to_owned(),
             Self::Help(None) => "#/help".to_owned(),
             Self::Help(Some(entry)) => format!("#/help/{entry}"),
         }
@@ -40,6 +44,7 @@ impl Place {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Classify => "Classify",
+            Self::Speed => "Speed",
             Self::Help(_) => "Help",
         }
     }
@@ -66,6 +71,7 @@ mod tests {
             ("#", Place::Classify),
             ("#/classify", Place::Classify),
             ("#/classify/", Place::Classify),
+            ("#/speed", Place::Speed),
             ("#/help", Place::Help(None)),
             ("#/help/", Place::Help(None)),
             ("#/help/token", Place::Help(Some("token".to_owned()))),

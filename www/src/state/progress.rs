@@ -3,11 +3,13 @@
 //! The worker reports only what is done and of how much; the rate is measured here, over a short sliding window, so
 //! that a stall shows within seconds and a single burst does not promise an early end.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use candor::protocol::{Progress, Stage};
 
 use super::format;
+use crate::pool::BatchProgress;
 
 /// Seconds over which the rate is measured.
 const WINDOW: f64 = 4.0;
@@ -25,11 +27,32 @@ pub struct Meter {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// What is being done, in words.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Part done, 0 to 1, where the whole is known.
     pub fraction: Option<f64>,
     /// Amount, rate and time left, in words.
     pub detail: String,
+}
+
+impl Reading {
+    /// What the bar of a job over many rows shows.
+    pub fn of_batch(title: impl Into<Cow<'static, str>>, progress: &BatchProgress) -> Self {
+        let rows =
+            format!("{} of {}", format::count(progress.done as u64), format::counted(progress.total as u64, "row"));
+        let mut parts = vec![rows];
+        if progress.paused {
+            parts.push("paused".to_owned());
+        } else {
+            parts.extend(progress.rows_per_second.map(|rate| format!("{} rows/s", format::rate(rate))));
+            parts.extend(progress.seconds_left.filter(|left| *left > 0.0).map(format::time_left));
+        }
+        parts.push(format::counted(progress.workers as u64, "worker"));
+        if progress.starting > 0 {
+            parts.push(format!("{} starting", format::count(progress.starting as u64)));
+        }
+        let fraction = (progress.total > 0).then(|| progress.done as f64 / progress.total as f64);
+        Self { title: title.into(), fraction, detail: parts.join(" · ") }
+    }
 }
 
 impl Meter {
@@ -69,16 +92,16 @@ impl Meter {
     /// The bar's contents; before the first report the job is starting.
     pub fn reading(&self) -> Reading {
         let Some(progress) = &self.latest else {
-            return Reading { title: "Starting", fraction: None, detail: String::new() };
+            return Reading { title: "Starting".into(), fraction: None, detail: String::new() };
         };
         if progress.done == 0 && progress.total.is_none() {
-            return Reading { title: title(progress.stage), fraction: None, detail: String::new() };
+            return Reading { title: title(progress.stage).into(), fraction: None, detail: String::new() };
         }
         let fraction = progress
             .total
             .filter(|total| *total > 0)
             .map(|total| (progress.done as f64 / total as f64).clamp(0.0, 1.0));
-        Reading { title: title(progress.stage), fraction, detail: self.detail(progress) }
+        Reading { title: title(progress.stage).into(), fraction, detail: self.detail(progress) }
     }
 
     fn detail(&self, progress: &Progress) -> String {
@@ -195,7 +218,26 @@ mod tests {
     #[test]
     fn a_job_is_named_before_anything_is_known_of_it() {
         let reading = Meter::beginning(Stage::Classify).reading();
-        assert_eq!((reading.title, reading.fraction, reading.detail.as_str()), ("Reading the text", None, ""));
+        assert_eq!((&*reading.title, reading.fraction, reading.detail.as_str()), ("Reading the text", None, ""));
+    }
+
+    #[test]
+    fn a_job_over_rows_tells_rows_rate_time_and_workers() {
+        let mut progress = BatchProgress {
+            done: 250,
+            total: 1000,
+            rows_per_second: Some(25.4),
+            seconds_left: Some(30.0),
+            workers: 1,
+            starting: 1,
+            paused: false,
+            note: None,
+        };
+        let reading = Reading::of_batch("Reading rows", &progress);
+        assert_eq!(reading.detail, "250 of 1,000 rows · 25 rows/s · about 30 s left · 1 worker · 1 starting");
+        assert_eq!(reading.fraction, Some(0.25));
+        progress.paused = true;
+        assert_eq!(Reading::of_batch("x", &progress).detail, "250 of 1,000 rows · paused · 1 worker · 1 starting");
     }
 
     #[test]
