@@ -111,7 +111,8 @@ fn candles_llama_agrees_on_the_tiny_model() {
         let ours = score(&engine, &empty, &[&tokens], &gather).remove(0).gathered;
         let theirs = candle_log_probabilities(TINY, &tokens);
         for (id, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-            assert!((ours - theirs).abs() < 1e-4, "{} tokens, id {id}: {ours} and {theirs}", tokens.len());
+            // Random weights have no structure that would even out what rounding activations to 16 bits adds.
+            assert!((ours - theirs).abs() < 1e-3, "{} tokens, id {id}: {ours} and {theirs}", tokens.len());
         }
     }
 }

@@ -82,41 +82,12 @@ pub struct SegmentScores {
     pub top: Vec<(u32, f64)>,
 }
 
-/// Reads one row of logits: full-vocabulary log-sum-exp in float64, label gather and top-k.
-pub fn read_logits(logits: &[f32], query: &Query) -> SegmentScores {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
-    let log_sum_exp = f64::from(max) + total.ln();
-    let logprob = |id: u32| logits.get(id as usize).map_or(f64::NEG_INFINITY, |l| f64::from(*l) - log_sum_exp);
-    let gathered = query.gather.iter().map(|id| logprob(*id)).collect();
-    let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-    let by_likelihood = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
-    let top = query.top.min(order.len());
-    if top > 0 && top < order.len() {
-        order.select_nth_unstable_by(top - 1, by_likelihood);
-    }
-    order.truncate(top);
-    order.sort_unstable_by(by_likelihood);
-    SegmentScores { gathered, top: order.into_iter().map(|id| (id, logprob(id))).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_a_distribution() {
-        let logits = [0.0_f32, 3.0, 1.0, 3.0];
-        let scores = read_logits(&logits, &Query { gather: vec![2, 0], top: 3 });
-        let total: f64 = logits.iter().map(|l| f64::from(*l).exp()).sum();
-        assert!((scores.gathered[0] - (1.0 - total.ln())).abs() < 1e-12);
-        assert!((scores.gathered[1] + total.ln()).abs() < 1e-12);
-        assert_eq!(scores.top.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3, 2]);
-    }
-
-    #[test]
-    fn asks_for_more_than_there_is() {
-        assert_eq!(read_logits(&[1.0, 2.0], &Query { gather: vec![], top: 9 }).top.len(), 2);
+    fn refuses_an_empty_segment() {
         assert!(PackedBatch::of([&[][..]]).is_err());
     }
 }

@@ -179,3 +179,31 @@ impl ModelConfig {
         self.kv_heads * self.head_width
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A description with these heads, for tests of single layers.
+    pub(crate) fn config(heads: usize, kv_heads: usize, head_width: usize) -> ModelConfig {
+        ModelConfig {
+            architecture: "llama".to_owned(),
+            layers: 1,
+            width: heads * head_width,
+            feed_forward: 32,
+            heads,
+            kv_heads,
+            head_width,
+            rope_width: head_width,
+            rope_layout: RopeLayout::Interleaved,
+            rope_base: 10_000.0,
+            rope_scale: 1.0,
+            norm_epsilon: 1e-5,
+            context: 128,
+            vocabulary: 32,
+            qkv_bias: false,
+            qk_norm: false,
+            activation: Activation::Silu,
+        }
+    }
+}

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use self::batch::{PackedBatch, Query, SegmentScores};
 pub use self::config::ModelConfig;
 use self::cpu::CpuModel;
+use self::cpu::attention::KeysAndValues;
+use self::cpu::instructions::Set;
 use crate::error::{Error, Kind, Result};
 use crate::gguf::GgufFile;
 use crate::platform;
@@ -81,8 +83,8 @@ impl<'a> Control<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prefix {
     tokens: Vec<u32>,
-    /// Per layer: rotated keys and values, positions × kv_width.
-    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    /// Per layer: rotated keys and values.
+    layers: Vec<KeysAndValues>,
 }
 
 impl Prefix {
@@ -106,17 +108,16 @@ impl Prefix {
         &self.tokens
     }
 
-    fn append(&mut self, tokens: &[u32], rows: Vec<(Vec<f32>, Vec<f32>)>) {
+    /// Appends tokens with each layer's keys and values, tokens × kv_width.
+    fn append(&mut self, config: &ModelConfig, tokens: &[u32], rows: &[(Vec<f32>, Vec<f32>)]) {
         self.tokens.extend_from_slice(tokens);
         for (layer, (keys, values)) in self.layers.iter_mut().zip(rows) {
-            layer.0.extend(keys);
-            layer.1.extend(values);
+            layer.extend(keys, values, config.kv_width());
         }
     }
 
-    fn layer(&self, index: usize) -> (&[f32], &[f32]) {
-        let (keys, values) = &self.layers[index];
-        (keys, values)
+    fn layer(&self, index: usize) -> &KeysAndValues {
+        &self.layers[index]
     }
 }
 
@@ -150,10 +151,9 @@ impl Engine {
     /// The backend rung in use and why.
     pub fn backend(&self) -> (String, String) {
         match &self.backend {
-            Backend::Cpu(_) => (
-                format!("CPU {}", cpu::lanes::instruction_set()),
-                "float32 activations over quantized weights".to_owned(),
-            ),
+            Backend::Cpu(_) => {
+                (format!("CPU {}", Set::in_use().name()), "exact: 16-bit activations over quantized weights".to_owned())
+            }
         }
     }
 

@@ -12,6 +12,7 @@
 //! layouts: ggml's quantized types.
 
 mod dequantize;
+mod groups;
 mod header;
 mod metadata;
 mod quantize;
@@ -22,6 +23,9 @@ mod value;
 mod writer;
 
 pub use dequantize::dequantize_row;
+#[cfg(test)]
+pub(crate) use dequantize::tests::random_blocks;
+pub use groups::{GROUP, Group, for_each_group};
 pub use header::{DirectoryEntry, Header};
 pub use metadata::Metadata;
 pub use quantize::quantize_row;

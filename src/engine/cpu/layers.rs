@@ -1,10 +1,11 @@
-//! The small pieces of a decoder layer: RMS norm, rotary positions, gated activation, attention.
+//! The small pieces of a decoder layer: RMS norm, rotary positions, gated activation, exponentials.
 //!
-//! Each works on rows of float32 activations, one row a token; rows are spread over the threads.
+//! Each works on rows of float32 activations, one row a token; rows are spread over the threads. Attention has its own
+//! file. Loops here are plain: compiled for an instruction set, they are vectorized by the compiler.
 
 use crate::engine::config::{ModelConfig, RopeLayout};
-use crate::engine::cpu::lanes::{Kernel, Lanes, dispatch};
-use crate::engine::cpu::matrix::Dot;
+use crate::engine::cpu::floats::Dot;
+use crate::engine::cpu::instructions::{InstructionSet, Kernel, dispatch};
 use crate::platform;
 
 /// `x / sqrt(mean(x²) + epsilon) · weight` for every row of `weight.len()` numbers.
@@ -35,11 +36,72 @@ pub fn add_bias(out: &mut [f32], bias: &[f32]) {
 
 /// `gate[i] = silu(gate[i]) · up[i]`.
 pub fn silu_gate(gate: &mut [f32], up: &[f32], width: usize) {
-    platform::for_each_chunk(gate, width, |row, gate| {
-        for (gate, up) in gate.iter_mut().zip(&up[row * width..]) {
-            *gate = *gate / (1.0 + (-*gate).exp()) * up;
+    platform::for_each_chunk(gate, width, |row, gate| dispatch(SiluGate { gate, up: &up[row * width..][..width] }));
+}
+
+/// One row of [`silu_gate`].
+struct SiluGate<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+}
+
+impl Kernel for SiluGate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self) {
+        for (gate, up) in self.gate.iter_mut().zip(self.up) {
+            *gate = *gate / (1.0 + exponential(-*gate)) * up;
         }
-    });
+    }
+}
+
+/// `exp(x)` to about 1e-7, without branches, so that loops over it are vectorized; NaN stays NaN. Below -87 it stays at
+/// exp(-87), about 1e-38, and above 88 at exp(88).
+///
+/// Cody and Waite's reduction by multiples of ln 2, then a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2].
+#[inline(always)]
+pub fn exponential(x: f32) -> f32 {
+    const ROUNDING: f32 = 12_582_912.0;
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > 88.0 { 88.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUNDING;
+    let multiple = shifted - ROUNDING;
+    let r = x - multiple * LN2_HIGH - multiple * LN2_LOW;
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    let p = 1.0 / 720.0;
+    let p = p * r + 1.0 / 120.0;
+    let p = p * r + 1.0 / 24.0;
+    let p = p * r + 1.0 / 6.0;
+    let p = p * r + 0.5;
+    let p = p * r + 1.0;
+    (p * r + 1.0) * power
+}
+
+/// `Σ exp(x[i] - max)`, the terms in float32 and their sum in float64.
+pub struct SumOfExponentials<'a> {
+    /// The numbers.
+    pub x: &'a [f32],
+    /// What is taken off each, so that none overflows.
+    pub max: f32,
+}
+
+impl Kernel for SumOfExponentials<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self) -> f64 {
+        let (whole, rest) = self.x.as_chunks::<8>();
+        let mut sums = [0.0_f64; 8];
+        for eight in whole {
+            for (sum, x) in sums.iter_mut().zip(eight) {
+                *sum += f64::from(exponential(x - self.max));
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|x| f64::from(exponential(x - self.max))).sum::<f64>()
+    }
 }
 
 /// Sines and cosines of the rotation at a range of positions.
@@ -93,77 +155,28 @@ impl Rope {
     }
 }
 
-/// The keys and values one layer attends to: the shared prefix, then the rows of the batch.
-pub struct Context<'a> {
-    /// Prefix keys, positions × kv_width.
-    pub prefix_keys: &'a [f32],
-    /// Prefix values, positions × kv_width.
-    pub prefix_values: &'a [f32],
-    /// Batch keys, tokens × kv_width.
-    pub keys: &'a [f32],
-    /// Batch values, tokens × kv_width.
-    pub values: &'a [f32],
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Causal attention of each query row over the prefix and its own segment's past.
-///
-/// `queries` is rows × query_width; `spans[row]` is the range of batch rows it sees (its segment's start up to and
-/// including its own row). The result has the shape of `queries`.
-pub fn attention(
-    config: &ModelConfig,
-    queries: &[f32],
-    context: &Context<'_>,
-    spans: &[std::ops::Range<usize>],
-) -> Vec<f32> {
-    let mut out = vec![0.0; queries.len()];
-    platform::for_each_chunk(&mut out, config.query_width(), |row, out| {
-        let queries = &queries[row * config.query_width()..][..config.query_width()];
-        dispatch(AttendRow { config, queries, context, span: spans[row].clone(), out });
-    });
-    out
-}
+    #[test]
+    fn exponential_is_exact_to_rounding() {
+        for i in -8700..=8800 {
+            let x = i as f32 / 100.0;
+            let want = f64::from(x).exp();
+            assert!((f64::from(exponential(x)) / want - 1.0).abs() < 3e-7, "exp({x}) = {}, not {want}", exponential(x));
+        }
+        assert!(exponential(f32::NEG_INFINITY) < 1e-37 && exponential(f32::NAN).is_nan());
+        assert_eq!(exponential(0.0), 1.0);
+    }
 
-/// One row of [`attention`], all heads.
-struct AttendRow<'a> {
-    config: &'a ModelConfig,
-    queries: &'a [f32],
-    context: &'a Context<'a>,
-    span: std::ops::Range<usize>,
-    out: &'a mut [f32],
-}
-
-impl Kernel for AttendRow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let (head_width, kv_width) = (self.config.head_width, self.config.kv_width());
-        let group = self.config.heads / self.config.kv_heads;
-        let scale = 1.0 / (head_width as f32).sqrt();
-        let prefix = self.context.prefix_keys.len() / kv_width;
-        let mut weights = vec![0.0_f32; prefix + self.span.len()];
-        for (head, out) in self.out.chunks_exact_mut(head_width).enumerate() {
-            let query = &self.queries[head * head_width..][..head_width];
-            let offset = head / group * head_width;
-            let own = self.span.start * kv_width..self.span.end * kv_width;
-            let keys = self.context.prefix_keys.chunks_exact(kv_width);
-            let keys = keys.chain(self.context.keys[own.clone()].chunks_exact(kv_width));
-            let mut max = f32::NEG_INFINITY;
-            for (weight, key) in weights.iter_mut().zip(keys) {
-                *weight = Dot(query, &key[offset..][..head_width]).run::<L>() * scale;
-                max = max.max(*weight);
-            }
-            let mut total = 0.0;
-            for weight in &mut weights {
-                *weight = (*weight - max).exp();
-                total += *weight;
-            }
-            let values = self.context.prefix_values.chunks_exact(kv_width);
-            let values = values.chain(self.context.values[own].chunks_exact(kv_width));
-            for (weight, value) in weights.iter().zip(values) {
-                let weight = weight / total;
-                out.iter_mut().zip(&value[offset..][..head_width]).for_each(|(out, value)| *out += weight * value);
-            }
+    #[test]
+    fn sums_of_exponentials_equal_the_plain_loop() {
+        for length in [0, 1, 7, 8, 61] {
+            let x: Vec<f32> = (0..length).map(|i| (i * 29 % 17) as f32 / 3.0 - 20.0).collect();
+            let want: f64 = x.iter().map(|x| (f64::from(*x) - 1.5).exp()).sum();
+            let got = dispatch(SumOfExponentials { x: &x, max: 1.5 });
+            assert!((got - want).abs() <= 1e-6 * want, "{length}: {got}, not {want}");
         }
     }
 }

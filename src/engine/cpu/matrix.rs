@@ -1,27 +1,29 @@
-//! A weight matrix kept quantized, and its product with a batch of activations.
+//! A weight matrix as the kernels want it, and its product with a batch of activations.
 //!
-//! Weights keep their GGUF bytes. A product unpacks a tile of rows to float32 once and uses it for every token of the
-//! batch; products are accumulated in float32, so the only error is rounding. Not here: anything that quantizes
-//! activations.
+//! Quantized types are repacked once, at load, into tiles for the integer kernels; floats keep their bytes and are
+//! unpacked row by row. Either way the weights' values are those of the file, exactly.
 
-use crate::engine::cpu::lanes::{Kernel, Lanes, dispatch};
+use crate::engine::cpu::activations::Activations;
+use crate::engine::cpu::floats::RowsProduct;
+use crate::engine::cpu::instructions::{InstructionSet, Kernel, Set, dispatch, dispatch_to};
+use crate::engine::cpu::integer::TileProduct;
+use crate::engine::cpu::tiles::{TILE_ROWS, Tiles};
 use crate::error::{Error, Result};
 use crate::gguf::{QuantizedType, dequantize_row};
 use crate::platform;
 
-/// Rows that are unpacked together: the unit of work of a thread.
-const TILE_ROWS: usize = 16;
-/// Rows and tokens whose dot products are held in registers: 2 × 6 accumulators, two weights and one activation.
-const REGISTER_ROWS: usize = 2;
-const REGISTER_TOKENS: usize = 6;
-
-/// A matrix of `rows` × `columns` (outputs × inputs) in GGUF's block formats.
+/// A matrix of rows × columns (outputs × inputs).
 pub struct Matrix {
-    kind: QuantizedType,
     rows: usize,
     columns: usize,
-    bytes: Vec<u8>,
-    row_bytes: usize,
+    numbers: Numbers,
+}
+
+enum Numbers {
+    /// Integers with scales.
+    Tiles(Tiles),
+    /// Floats as the file has them.
+    Floats { kind: QuantizedType, bytes: Vec<u8>, row_bytes: usize },
 }
 
 impl Matrix {
@@ -30,16 +32,19 @@ impl Matrix {
     /// # Errors
     /// If the byte count is not what the shape and type need.
     pub fn new(kind: QuantizedType, rows: usize, columns: usize, bytes: Vec<u8>) -> Result<Self> {
-        let blocks = columns / kind.block_size();
-        let row_bytes = blocks * kind.block_bytes();
-        if !columns.is_multiple_of(kind.block_size()) || bytes.len() != row_bytes * rows {
+        let row_bytes = kind.row_bytes(columns)?;
+        if bytes.len() != row_bytes * rows {
             return Err(Error::format(format!(
                 "{} bytes do not hold {rows} rows of {columns} {} weights",
                 bytes.len(),
                 kind.name()
             )));
         }
-        Ok(Self { kind, rows, columns, bytes, row_bytes })
+        let numbers = match Tiles::pack(kind, rows, columns, &bytes)? {
+            Some(tiles) => Numbers::Tiles(tiles),
+            None => Numbers::Floats { kind, bytes, row_bytes },
+        };
+        Ok(Self { rows, columns, numbers })
     }
 
     /// Number of outputs.
@@ -54,7 +59,10 @@ impl Matrix {
 
     /// Bytes held in memory.
     pub fn byte_count(&self) -> usize {
-        self.bytes.len()
+        match &self.numbers {
+            Numbers::Tiles(tiles) => tiles.byte_count(),
+            Numbers::Floats { bytes, .. } => bytes.len(),
+        }
     }
 
     /// Unpacks one row into `out` (`columns` numbers).
@@ -62,167 +70,192 @@ impl Matrix {
     /// # Panics
     /// If `row` is out of range; callers check token ids against the vocabulary.
     pub fn unpack_row(&self, row: usize, out: &mut [f32]) {
-        dispatch(Unpack { kind: self.kind, bytes: &self.bytes[row * self.row_bytes..][..self.row_bytes], out });
+        match &self.numbers {
+            Numbers::Tiles(tiles) => tiles.unpack_row(row, out),
+            Numbers::Floats { kind, bytes, row_bytes } => {
+                dispatch(UnpackFloats { kind: *kind, bytes: &bytes[row * row_bytes..][..*row_bytes], out });
+            }
+        }
     }
 
-    /// `out[t][r] = Σ_c self[r][c] · x[t][c]`: `x` is tokens × columns, the result tokens × rows.
-    pub fn multiply(&self, x: &[f32]) -> Vec<f32> {
-        let tokens = x.len() / self.columns;
+    /// `out[t][r] = Σ_c self[r][c] · x[t][c]`: the result is tokens × rows.
+    pub fn multiply(&self, x: &Activations) -> Vec<f32> {
+        self.multiply_with(Set::in_use(), x)
+    }
+
+    /// [`Self::multiply`] with a given instruction set; for tests and benchmarks.
+    pub fn multiply_with(&self, set: Set, x: &Activations) -> Vec<f32> {
+        match &self.numbers {
+            Numbers::Tiles(tiles) => multiply_tiles(set, tiles, x),
+            Numbers::Floats { .. } => self.multiply_floats(set, x),
+        }
+    }
+
+    fn multiply_floats(&self, set: Set, x: &Activations) -> Vec<f32> {
+        let tokens = x.tokens();
         let mut out = vec![0.0; tokens * self.rows];
         if tokens == 0 {
             return out;
         }
         // Tiles are written row after row, so that threads own disjoint memory, and turned round afterwards.
-        let mut tiles = vec![0.0; tokens * self.rows];
-        platform::for_each_chunk(&mut tiles, TILE_ROWS * tokens, |tile, chunk| {
-            let first = tile * TILE_ROWS;
-            let rows = chunk.len() / tokens;
-            let mut weights = vec![0.0; rows * self.columns];
+        let mut turned = vec![0.0; tokens * self.rows];
+        platform::for_each_chunk(&mut turned, TILE_ROWS * tokens, |tile, chunk| {
+            let mut weights = vec![0.0; chunk.len() / tokens * self.columns];
             for (row, unpacked) in weights.chunks_exact_mut(self.columns).enumerate() {
-                self.unpack_row(first + row, unpacked);
+                self.unpack_row(tile * TILE_ROWS + row, unpacked);
             }
-            dispatch(TileProduct { weights: &weights, x, columns: self.columns, tokens, out: chunk });
+            let x = x.rows();
+            dispatch_to(set, RowsProduct { weights: &weights, x, columns: self.columns, tokens, out: chunk });
         });
         platform::for_each_chunk(&mut out, self.rows, |token, row_out| {
             for (row, value) in row_out.iter_mut().enumerate() {
-                *value = tiles[row * tokens + token];
+                *value = turned[row * tokens + token];
             }
         });
         out
     }
 }
 
-/// Unpacks whole blocks to float32.
-struct Unpack<'a> {
+/// Where tiles write their columns of the result, from several threads at once.
+struct Columns {
+    start: *mut f32,
+    rows: usize,
+    tokens: usize,
+}
+
+// SAFETY: `put` writes the columns of one tile, and every tile is taken by one thread only.
+unsafe impl Sync for Columns {}
+
+impl Columns {
+    /// Writes a tile's outputs of one token; rows that do not exist are dropped.
+    ///
+    /// # Safety
+    /// No two threads may put the same tile.
+    #[inline(always)]
+    unsafe fn put(&self, tile: usize, token: usize, outputs: &[f32; TILE_ROWS]) {
+        let first = tile * TILE_ROWS;
+        assert!(token < self.tokens && first < self.rows);
+        // SAFETY: token < tokens and first < rows, so this is inside the result of tokens × rows.
+        let to = unsafe { self.start.add(token * self.rows + first) };
+        if first + TILE_ROWS <= self.rows {
+            // SAFETY: sixteen rows follow, and the caller promises that nobody else writes there.
+            unsafe { to.cast::<[f32; TILE_ROWS]>().write_unaligned(*outputs) };
+        } else {
+            // SAFETY: as above, for the rows that are left.
+            unsafe { put_some(to, &outputs[..self.rows - first]) };
+        }
+    }
+}
+
+/// Writes the rows of a last tile. Apart, because a copy of unknown length would be made of every tile otherwise.
+///
+/// # Safety
+/// `to` must be writable for all of `outputs`.
+#[cold]
+#[inline(never)]
+unsafe fn put_some(to: *mut f32, outputs: &[f32]) {
+    // SAFETY: the caller's promise.
+    unsafe { std::ptr::copy_nonoverlapping(outputs.as_ptr(), to, outputs.len()) };
+}
+
+fn multiply_tiles(set: Set, tiles: &Tiles, activations: &Activations) -> Vec<f32> {
+    let (tokens, rows) = (activations.tokens(), tiles.rows());
+    let mut out = vec![0.0; tokens * rows];
+    // Quantized before the threads part: all of them need it.
+    activations.groups();
+    let columns = Columns { start: out.as_mut_ptr(), rows, tokens };
+    platform::map_indices(tiles.tiles(), |tile| {
+        let columns = &columns;
+        // SAFETY: every tile is an index of its own.
+        let put = |token: usize, outputs: &[f32; TILE_ROWS]| unsafe { columns.put(tile, token, outputs) };
+        dispatch_to(set, TileProduct { tiles, tile, activations, put });
+    });
+    out
+}
+
+/// Converts a row of floats.
+struct UnpackFloats<'a> {
     kind: QuantizedType,
     bytes: &'a [u8],
     out: &'a mut [f32],
 }
 
-impl Kernel for Unpack<'_> {
+impl Kernel for UnpackFloats<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<S: InstructionSet>(self) {
         dequantize_row(self.kind, self.bytes, self.out).expect("`Matrix::new` checked that rows are whole blocks");
-    }
-}
-
-/// `out[r][t] = Σ_c weights[r][c] · x[t][c]` for the rows of one unpacked tile.
-struct TileProduct<'a> {
-    weights: &'a [f32],
-    x: &'a [f32],
-    columns: usize,
-    tokens: usize,
-    out: &'a mut [f32],
-}
-
-impl Kernel for TileProduct<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Self { weights, x, columns, tokens, out } = self;
-        let rows = weights.len() / columns;
-        let mut token = 0;
-        // Tokens outside, rows inside: a few tokens' activations stay in the nearest cache while the tile's rows pass.
-        while token < tokens {
-            let width = if tokens - token >= REGISTER_TOKENS { REGISTER_TOKENS } else { 1 };
-            let x = &x[token * columns..(token + width) * columns];
-            let mut row = 0;
-            while row < rows {
-                let height = if rows - row >= REGISTER_ROWS { REGISTER_ROWS } else { 1 };
-                let w = &weights[row * columns..(row + height) * columns];
-                let out = &mut out[row * tokens + token..];
-                match (height, width) {
-                    (1, 1) => register_tile::<L, 1, 1>(w, x, columns, out, tokens),
-                    (1, _) => register_tile::<L, 1, REGISTER_TOKENS>(w, x, columns, out, tokens),
-                    (_, 1) => register_tile::<L, REGISTER_ROWS, 1>(w, x, columns, out, tokens),
-                    _ => register_tile::<L, REGISTER_ROWS, REGISTER_TOKENS>(w, x, columns, out, tokens),
-                }
-                row += height;
-            }
-            token += width;
-        }
-    }
-}
-
-/// Dot products of `R` rows with `T` tokens, both `columns` long and stored end to end; row `r`, token `t` goes to
-/// `out[r * stride + t]`.
-#[inline(always)]
-fn register_tile<L: Lanes, const R: usize, const T: usize>(
-    w: &[f32],
-    x: &[f32],
-    columns: usize,
-    out: &mut [f32],
-    stride: usize,
-) {
-    assert!(w.len() == R * columns && x.len() == T * columns);
-    let whole = columns / 8 * 8;
-    let mut sums = [[L::zero(); T]; R];
-    let mut column = 0;
-    while column < whole {
-        let mut weights = [L::zero(); R];
-        for r in 0..R {
-            // SAFETY: r < R and column + 8 ≤ columns, so these eight numbers lie inside `w`, whose length was checked.
-            weights[r] = unsafe { L::load(w.as_ptr().add(r * columns + column)) };
-        }
-        for t in 0..T {
-            // SAFETY: as above, for `x`.
-            let lanes = unsafe { L::load(x.as_ptr().add(t * columns + column)) };
-            for r in 0..R {
-                sums[r][t] = sums[r][t].add_product(weights[r], lanes);
-            }
-        }
-        column += 8;
-    }
-    for r in 0..R {
-        for t in 0..T {
-            let rest: f32 = (whole..columns).map(|c| w[r * columns + c] * x[t * columns + c]).sum();
-            out[r * stride + t] = sums[r][t].sum() + rest;
-        }
-    }
-}
-
-/// `Σ a[i] · b[i]` over the shorter of the two.
-pub struct Dot<'a>(pub &'a [f32], pub &'a [f32]);
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) -> f32 {
-        let n = self.0.len().min(self.1.len());
-        let mut product = [0.0];
-        register_tile::<L, 1, 1>(&self.0[..n], &self.1[..n], n, &mut product, 1);
-        product[0]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gguf::{quantize_row, random_blocks};
     use rand::{RngExt, SeedableRng};
 
+    /// Activations with a few channels that are far larger than the rest, as models have them.
+    fn activations(random: &mut impl rand::Rng, tokens: usize, columns: usize) -> Vec<f32> {
+        (0..tokens * columns)
+            .map(|i| random.random_range(-1.0..1.0) * if i % columns % 97 == 5 { 60.0 } else { 1.0 })
+            .collect()
+    }
+
     #[test]
-    fn product_equals_the_plain_loop_over_odd_shapes() {
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
-        for (rows, columns, tokens) in
-            [(1, 1, 1), (4, 8, 3), (5, 7, 2), (16, 32, 7), (17, 64, 4), (33, 40, 1), (50, 96, 11)]
-        {
-            let weights: Vec<f32> = (0..rows * columns).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let x: Vec<f32> = (0..tokens * columns).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let bytes = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
-            let matrix = Matrix::new(QuantizedType::F32, rows, columns, bytes).unwrap();
-            let got = matrix.multiply(&x);
-            for t in 0..tokens {
-                for r in 0..rows {
-                    let want: f64 =
-                        (0..columns).map(|c| f64::from(weights[r * columns + c]) * f64::from(x[t * columns + c])).sum();
-                    let got = f64::from(got[t * rows + r]);
-                    assert!((got - want).abs() < 1e-5, "{rows}x{columns}, token {t}, row {r}: {got} for {want}");
+    fn every_product_equals_the_plain_loop_over_odd_shapes() {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+        let shapes = [(1, 1, 1), (5, 2, 2), (16, 3, 7), (17, 1, 4), (33, 4, 9), (50, 2, 67), (48, 5, 13)];
+        for kind in QuantizedType::all() {
+            for (rows, blocks, tokens) in shapes {
+                let columns = if kind.block_size() == 1 { 11 * blocks } else { kind.block_size() * blocks };
+                let bytes = random_blocks(kind, rows * columns / kind.block_size(), 7 + rows as u64);
+                let mut weights = vec![0.0; rows * columns];
+                dequantize_row(kind, &bytes, &mut weights).unwrap();
+                let matrix = Matrix::new(kind, rows, columns, bytes).unwrap();
+                let mut unpacked = vec![0.0; columns];
+                for (row, want) in weights.chunks_exact(columns).enumerate() {
+                    matrix.unpack_row(row, &mut unpacked);
+                    assert_eq!(unpacked, want, "{kind} {rows} × {columns}, row {row}");
+                }
+                let x = activations(&mut random, tokens, columns);
+                for set in Set::available() {
+                    let got = matrix.multiply_with(set, &Activations::new(x.clone(), columns));
+                    check(&format!("{kind} {rows} × {columns}, {}", set.name()), &weights, &x, columns, &got);
                 }
             }
+        }
+    }
+
+    /// Compares with the plain loop in float64; the error allowed is what 16 bits a group can do.
+    fn check(name: &str, weights: &[f32], x: &[f32], columns: usize, got: &[f32]) {
+        let rows = weights.len() / columns;
+        let (mut error, mut size) = (0.0, 0.0);
+        for (token, x) in x.chunks_exact(columns).enumerate() {
+            for (row, weights) in weights.chunks_exact(columns).enumerate() {
+                let product = |(w, x): (&f32, &f32)| f64::from(*w) * f64::from(*x);
+                let want: f64 = weights.iter().zip(x).map(product).sum();
+                let bound: f64 = weights.iter().zip(x).map(|pair| product(pair).abs()).sum();
+                let off = f64::from(got[token * rows + row]) - want;
+                assert!(off.abs() <= 1e-3 * bound + 1e-6, "{name}: token {token}, row {row} is off by {off} of {want}");
+                error += off * off;
+                size += want * want;
+            }
+        }
+        assert!(error <= size * 3e-4_f64.powi(2), "{name}: relative error {:.1e}", (error / size).sqrt());
+    }
+
+    #[test]
+    fn a_tokens_product_does_not_depend_on_its_batch() {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(6);
+        let values: Vec<f32> = (0..40 * 96).map(|_| random.random_range(-1.0..1.0)).collect();
+        let mut bytes = Vec::new();
+        quantize_row(QuantizedType::Q4_1, &values, &mut bytes).unwrap();
+        let matrix = Matrix::new(QuantizedType::Q4_1, 40, 96, bytes).unwrap();
+        let x = activations(&mut random, 83, 96);
+        let together = matrix.multiply(&Activations::new(x.clone(), 96));
+        for (x, together) in x.chunks_exact(96).zip(together.chunks_exact(40)) {
+            assert_eq!(matrix.multiply(&Activations::new(x.to_vec(), 96)), together);
         }
     }
 

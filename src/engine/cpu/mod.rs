@@ -1,18 +1,28 @@
-//! The CPU backend: float32 activations, weights kept in GGUF's own blocks.
+//! The CPU backend: weights as the file quantized them, activations of 16 bits with a scale for every 32.
 //!
-//! `lanes` names the instruction sets, `matrix` multiplies, `layers` has the small pieces, and the forward pass here
-//! strings them together as [`ModelConfig`] describes. In the last layer only the rows that are asked for need a
-//! query, an output projection and a feed-forward network; the head runs on those rows only.
+//! `instructions` names the instruction sets. A [`matrix::Matrix`] is packed in `tiles` and multiplied by the `integer`
+//! kernel with `activations` (float matrices by `floats`); `attention` and `layers` have the rest, `head` reads the
+//! logits. The forward pass here strings them together as [`ModelConfig`] describes. In the last layer only the rows
+//! that are asked for need a query, an output projection and a feed-forward network; the head runs on those rows only.
 
-pub mod lanes;
+pub mod activations;
+pub mod attention;
+pub mod floats;
+pub mod head;
+pub mod instructions;
+pub mod integer;
 pub mod layers;
 pub mod matrix;
+pub mod tiles;
 
 use std::io::{Read, Seek};
 
-use self::layers::{Context, Rope};
+use self::activations::Activations;
+use self::attention::{Context, Place, attention};
+use self::head::read_logits;
+use self::layers::Rope;
 use self::matrix::Matrix;
-use crate::engine::batch::{PackedBatch, Query, SegmentScores, read_logits};
+use crate::engine::batch::{PackedBatch, Query, SegmentScores};
 use crate::engine::config::ModelConfig;
 use crate::engine::weights::{LayerWeights, Loader, WeightsOf};
 use crate::engine::{Control, Prefix};
@@ -61,7 +71,7 @@ impl CpuModel {
         let batch = PackedBatch::of([tokens])?;
         let mut new_rows = Vec::with_capacity(config.layers);
         self.forward(config, prefix, &batch, Wanted::KeysAndValues(&mut new_rows), control).await?;
-        prefix.append(tokens, new_rows);
+        prefix.append(config, tokens, &new_rows);
         Ok(())
     }
 
@@ -83,7 +93,7 @@ impl CpuModel {
         let mut scores = Vec::with_capacity(batch.segments());
         for rows in last.chunks(HEAD_ROWS * config.width) {
             control.pace().await?;
-            let logits = head.multiply(rows);
+            let logits = head.multiply(&Activations::new(rows.to_vec(), config.width));
             let vocabulary = head.rows();
             scores.extend(platform::map_indices(logits.len() / vocabulary, |row| {
                 read_logits(&logits[row * vocabulary..][..vocabulary], query)
@@ -116,9 +126,9 @@ impl CpuModel {
             control.pace().await?;
             let is_last = index + 1 == config.layers;
             let normed = layers::rms_norm(&x, &layer.attention_norm, config.norm_epsilon);
+            let mut normed = Activations::new(normed, config.width);
             let keys = project(config, layer, Projection::Key, &normed, &rope, &rows.positions);
             let values = project(config, layer, Projection::Value, &normed, &rope, &rows.positions);
-            let mut queried = normed;
             if is_last {
                 match &mut wanted {
                     Wanted::KeysAndValues(store) => {
@@ -127,19 +137,23 @@ impl CpuModel {
                     }
                     Wanted::LastRows => {
                         let last: Vec<usize> = (0..batch.segments()).map(|s| batch.range(s).end - 1).collect();
-                        (x, queried) = (pick(&x, &last, config.width), pick(&queried, &last, config.width));
+                        x = pick(&x, &last, config.width);
+                        normed = Activations::new(pick(normed.rows(), &last, config.width), config.width);
                         rows = rows.pick(&last);
                     }
                 }
             }
-            let queries = project(config, layer, Projection::Query, &queried, &rope, &rows.positions);
-            let (prefix_keys, prefix_values) = prefix.layer(index);
-            let context = Context { prefix_keys, prefix_values, keys: &keys, values: &values };
-            let attended = layers::attention(config, &queries, &context, &rows.spans);
+            let queries = project(config, layer, Projection::Query, &normed, &rope, &rows.positions);
+            let ranges = (0..batch.segments()).map(|segment| batch.range(segment));
+            let context = Context::new(prefix.layer(index), &keys, &values, ranges, config.kv_width());
+            let attended = attention(config, &queries, &context, &rows.places);
+            let attended = Activations::new(attended, config.query_width());
             layers::add(&mut x, &layer.attention_output.multiply(&attended));
             let normed = layers::rms_norm(&x, &layer.feed_forward_norm, config.norm_epsilon);
+            let normed = Activations::new(normed, config.width);
             let mut gate = layer.gate.multiply(&normed);
             layers::silu_gate(&mut gate, &layer.up.multiply(&normed), config.feed_forward);
+            let gate = Activations::new(gate, config.feed_forward);
             layers::add(&mut x, &layer.down.multiply(&gate));
             if let Wanted::KeysAndValues(store) = &mut wanted {
                 store.push((keys, values));
@@ -161,27 +175,22 @@ enum Wanted<'a> {
 struct Rows {
     /// Position in its sequence, prefix included.
     positions: Vec<usize>,
-    /// The batch rows it attends to.
-    spans: Vec<std::ops::Range<usize>>,
+    /// What it attends to.
+    places: Vec<Place>,
 }
 
 impl Rows {
     fn all(batch: &PackedBatch, prefix: usize) -> Self {
-        let (mut positions, mut spans) = (Vec::new(), Vec::new());
-        for segment in 0..batch.segments() {
-            let range = batch.range(segment);
-            for row in range.clone() {
-                positions.push(prefix + row - range.start);
-                spans.push(range.start..row + 1);
-            }
-        }
-        Self { positions, spans }
+        let places = (0..batch.segments())
+            .flat_map(|segment| (0..batch.range(segment).len()).map(move |row| Place { segment, sees: row + 1 }));
+        let places: Vec<Place> = places.collect();
+        Self { positions: places.iter().map(|place| prefix + place.sees - 1).collect(), places }
     }
 
     fn pick(&self, rows: &[usize]) -> Self {
         Self {
             positions: rows.iter().map(|row| self.positions[*row]).collect(),
-            spans: rows.iter().map(|row| self.spans[*row].clone()).collect(),
+            places: rows.iter().map(|row| self.places[*row]).collect(),
         }
     }
 }
@@ -198,7 +207,7 @@ fn project(
     config: &ModelConfig,
     layer: &LayerWeights<Matrix>,
     which: Projection,
-    normed: &[f32],
+    normed: &Activations,
     rope: &Rope,
     positions: &[usize],
 ) -> Vec<f32> {
