@@ -4,6 +4,7 @@
 //! object, or one a line, with `--json`), everything else to standard error; progress bars are drawn on terminals
 //! only. Exit status: 0 done, 1 failed, 2 the call was wrong.
 
+mod bench;
 mod classify;
 pub mod fetch;
 mod input;
@@ -42,6 +43,8 @@ enum Command {
     Tokens(tokens::Arguments),
     /// Classify texts.
     Classify(classify::Arguments),
+    /// How fast it is on this machine.
+    Bench(bench::Arguments),
     /// Every metric of a predictions file, with its interval; a report with pictures.
     Metrics(statistics::metrics::Arguments),
     /// Compare calibrators on labelled predictions, and fit one.
@@ -73,6 +76,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Model(command) => model::run(&command, json),
         Command::Tokens(arguments) => tokens::run(arguments, json),
         Command::Classify(arguments) => classify::run(arguments, json),
+        Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Metrics(arguments) => statistics::metrics::run(&arguments, json),
         Command::Calibrate(arguments) => statistics::calibrate::run(&arguments, json),
         Command::Apply(arguments) => statistics::apply::run(&arguments, json),

@@ -20,6 +20,8 @@ pub mod prompt;
 pub mod trie;
 mod whole;
 
+pub use whole::{BUILT_IN_PROMPTS, read_prompts};
+
 use serde::{Deserialize, Serialize};
 
 /// Where the text goes in a template.

@@ -5,6 +5,26 @@
 //! computed only once. So the longest common beginning becomes the template, and the rest of each prompt its text.
 
 use super::{Bias, Label, TEXT_PLACE, Task, TaskKind};
+use crate::error::{Error, Result};
+
+/// Whole prompts that were written for measuring: four worked reviews, then one of 32 others.
+pub const BUILT_IN_PROMPTS: &str = include_str!("../../benches/prompts.json");
+
+/// Reads a file of prompts: a JSON list of texts.
+///
+/// # Errors
+/// What else it is, and where.
+pub fn read_prompts(bytes: &[u8]) -> Result<Vec<String>> {
+    let help = "a file of prompts is a JSON list of texts: [\"first prompt\", \"second prompt\"]";
+    let prompts: Vec<String> = serde_json::from_slice(bytes).map_err(|error| {
+        Error::input(error.to_string()).at_line(error.line() as u64).at_column(error.column() as u64).help(help)
+    })?;
+    match prompts.iter().position(String::is_empty) {
+        Some(at) => Err(Error::input(format!("prompt {} is empty", at + 1)).help("a next token needs one before it")),
+        None if prompts.is_empty() => Err(Error::input("the list holds no prompt").help(help)),
+        None => Ok(prompts),
+    }
+}
 
 impl Task {
     /// The task whose prompts these are, and each prompt's text: rendered with its text, the task gives the prompt
@@ -73,6 +93,20 @@ mod tests {
             let frame = PromptFrame::new(&task, None).unwrap();
             let again: Vec<String> = texts.iter().map(|text| frame.prompt(text)).collect();
             assert_eq!(again, prompts);
+        }
+    }
+
+    #[test]
+    fn a_wrong_file_of_prompts_is_told_where() {
+        for (text, words) in [
+            ("[\"a\", 5]", "line 1, column 7"),
+            ("{\"a\": 5}", "JSON list of texts"),
+            ("[]", "no prompt"),
+            ("[\"a\", \"\"]", "prompt 2 is empty"),
+            ("", "line 1"),
+        ] {
+            let error = read_prompts(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::session::speed::Speed;
 use crate::state::format::{self, MISSING};
 use crate::state::place::Place;
 use crate::state::progress::Reading;
-use crate::state::speed::{Plan, Report, Run, read_prompts};
+use crate::state::speed::{Plan, Report, Run};
 
 /// The page.
 #[component]
@@ -96,7 +96,7 @@ fn PromptsField() -> impl IntoView {
         spawn_local(async move {
             let opened = JsFuture::from(file.array_buffer()).await;
             let bytes = opened.map(|buffer| js_sys::Uint8Array::new(&buffer).to_vec()).unwrap_or_default();
-            match read_prompts(&bytes) {
+            match candor::task::read_prompts(&bytes) {
                 Ok(prompts) => {
                     wrong.set(None);
                     speed.prompts.set(Some((file.name(), prompts)));

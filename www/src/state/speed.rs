@@ -2,15 +2,12 @@
 //!
 //! The figures keep the names that `candor bench` gives them, so that one program reads both.
 
-use candor::error::{Error, Result};
 use candor::protocol::MemoryUse;
-use candor::task::{BUILT_IN, Label, Task};
+use candor::task::{BUILT_IN, BUILT_IN_PROMPTS, Label, Task, read_prompts};
 use serde::Serialize;
 
 use crate::pool::BatchSummary;
 
-/// Whole prompts that were written for this: four worked reviews, then one of 32 others.
-const PROMPTS: &str = include_str!("../../../benches/prompts.json");
 /// Times that a job is measured, where the address does not say.
 const REPEATS: usize = 3;
 
@@ -33,7 +30,7 @@ impl Plan {
     /// The prompts that come with the page, with so many workers at most.
     pub fn built_in(most_workers: usize) -> Self {
         // A test reads them.
-        let prompts = read_prompts(PROMPTS.as_bytes()).unwrap_or_default();
+        let prompts = read_prompts(BUILT_IN_PROMPTS.as_bytes()).unwrap_or_default();
         let rows = prompts.len();
         Self { source: "built in".to_owned(), prompts, rows, workers: worker_counts(most_workers), repeats: REPEATS }
     }
@@ -77,22 +74,6 @@ fn worker_counts(most: usize) -> Vec<usize> {
         std::iter::successors(Some(1), |count| Some(count * 2)).take_while(|n| *n < most).collect();
     counts.push(most.max(1));
     counts
-}
-
-/// Reads a file of prompts: a JSON list of texts.
-///
-/// # Errors
-/// What else it is, and where.
-pub fn read_prompts(bytes: &[u8]) -> Result<Vec<String>> {
-    let help = "a file of prompts is a JSON list of texts: [\"first prompt\", \"second prompt\"]";
-    let prompts: Vec<String> = serde_json::from_slice(bytes).map_err(|error| {
-        Error::input(error.to_string()).at_line(error.line() as u64).at_column(error.column() as u64).help(help)
-    })?;
-    match prompts.iter().position(String::is_empty) {
-        Some(at) => Err(Error::input(format!("prompt {} is empty", at + 1)).help("a next token needs one before it")),
-        None if prompts.is_empty() => Err(Error::input("the list holds no prompt").help(help)),
-        None => Ok(prompts),
-    }
 }
 
 /// A row's answer, to be compared with the same row's in another run: each label's log-probability.
@@ -240,20 +221,6 @@ mod tests {
         assert_eq!((texts.len(), &texts[0]), (70, &texts[64]));
         plan.obey("speed-workers=&speed-rows=-1");
         assert_eq!((plan.workers.as_slice(), plan.rows), (&[2, 3][..], 70));
-    }
-
-    #[test]
-    fn a_wrong_file_of_prompts_is_told_where() {
-        for (text, words) in [
-            ("[\"a\", 5]", "line 1, column 7"),
-            ("{\"a\": 5}", "JSON list of texts"),
-            ("[]", "no prompt"),
-            ("[\"a\", \"\"]", "prompt 2 is empty"),
-            ("", "line 1"),
-        ] {
-            let error = read_prompts(text.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains(words), "{text}: {error}");
-        }
     }
 
     #[test]
