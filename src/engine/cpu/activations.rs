@@ -31,23 +31,32 @@ pub struct ActivationGroup {
 impl ActivationGroup {
     const EMPTY: Self = Self { values: [0; GROUP], scale: 0.0, sums: [0.0; 2] };
 
-    /// Quantizes 32 activations.
+    /// Quantizes 32 activations. Eights are spelled out, and the sums taken in float32 (where integers of this size
+    /// are exact), so that compilers vectorize all of it.
     #[inline(always)]
     fn quantize(x: &[f32; GROUP]) -> Self {
-        let mut largest = 0.0_f32;
-        for value in x {
-            // Not `max`: a comparison vectorizes, and lets NaN through to the scale below.
-            let size = value.abs();
-            largest = if size > largest { size } else { largest };
+        let (eights, _) = x.as_chunks::<8>();
+        let mut sizes = [0.0_f32; 8];
+        for eight in eights {
+            for (size, x) in sizes.iter_mut().zip(eight) {
+                // Not `max`: a comparison vectorizes.
+                let larger = x.abs();
+                *size = if larger > *size { larger } else { *size };
+            }
         }
+        let largest = sizes.iter().fold(0.0_f32, |largest, size| if *size > largest { *size } else { largest });
         let inverse = if largest > SMALLEST { LARGEST / largest } else { 0.0 };
         let scale = largest / LARGEST;
         let mut values = [0; GROUP];
-        for (value, x) in values.iter_mut().zip(x) {
-            *value = (x * inverse + ROUNDING).to_bits() as i16;
+        let mut sums = [[0.0_f32; 8]; 2];
+        for (index, eight) in eights.iter().enumerate() {
+            for lane in 0..8 {
+                let shifted = eight[lane] * inverse + ROUNDING;
+                values[index * 8 + lane] = shifted.to_bits() as i16;
+                sums[index / 2][lane] += shifted - ROUNDING;
+            }
         }
-        let sum = |half: usize| values[half * 16..][..16].iter().map(|value| i32::from(*value)).sum::<i32>() as f32;
-        Self { values, scale, sums: [sum(0) * scale, sum(1) * scale] }
+        Self { values, scale, sums: sums.map(|lanes| lanes.iter().sum::<f32>() * scale) }
     }
 
     /// Two adjacent activations, the first in the low half.
