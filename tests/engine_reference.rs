@@ -21,15 +21,16 @@ fn score(engine: &Engine, prefix: &Prefix, segments: &[&[u32]], gather: &[u32]) 
     pollster::block_on(engine.score(prefix, &batch, &query, &mut control)).unwrap()
 }
 
-/// Mean |Δ log p| over the reference's top 40, and the part of KL that those tokens carry.
-fn distance(case: &Case, scores: &SegmentScores, offset: usize) -> (f64, f64) {
-    let pairs = || case.top.iter().zip(&scores.gathered[offset..]);
-    let mean = pairs().map(|((_, want), got)| (got - want).abs()).sum::<f64>() / case.top.len() as f64;
+/// Mean |Δ log p| over a reference's most likely tokens, and KL with all other tokens taken as one outcome; `got` has
+/// the log-probabilities of the same tokens.
+pub fn distance(want: &[(u32, f64)], got: &[f64]) -> (f64, f64) {
+    let pairs = || want.iter().zip(got).map(|((_, want), got)| (*want, *got));
+    let mean = pairs().map(|(want, got)| (got - want).abs()).sum::<f64>() / want.len() as f64;
     // The rest of the vocabulary as one outcome: a lower bound of KL that keeps both signs' terms together.
     let rest = |sum: f64| (1.0 - sum).max(1e-12);
-    let want_rest = rest(case.top.iter().map(|(_, p)| p.exp()).sum());
-    let got_rest = rest(pairs().map(|(_, p)| p.exp()).sum());
-    let divergence = pairs().map(|((_, want), got)| want.exp() * (want - got)).sum::<f64>();
+    let want_rest = rest(pairs().map(|(want, _)| want.exp()).sum());
+    let got_rest = rest(pairs().map(|(_, got)| got.exp()).sum());
+    let divergence = pairs().map(|(want, got)| want.exp() * (want - got)).sum::<f64>();
     (mean, (divergence + want_rest * (want_rest / got_rest).ln()).abs())
 }
 
@@ -51,7 +52,7 @@ fn log_probabilities_meet_the_contract() {
 
     let (mut mean, mut divergence, mut offset) = (0.0, 0.0, 0);
     for ((case, alone), together) in cases.iter().zip(&alone).zip(&together) {
-        let (difference, kl) = distance(case, alone, offset);
+        let (difference, kl) = distance(&case.top, &alone.gathered[offset..]);
         let want: Vec<u32> = case.top.iter().take(5).map(|(id, _)| *id).collect();
         let got: Vec<u32> = alone.top.iter().take(5).map(|(id, _)| *id).collect();
         assert!(difference < 0.01, "{:?}: mean difference {difference}", case.prompt);

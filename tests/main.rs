@@ -11,6 +11,7 @@ mod datasets;
 mod engine_reference;
 mod golden_sentiment;
 mod hostile_gguf;
+mod quantized_types;
 mod reference;
 mod statistics_reference;
 mod tiny_model;

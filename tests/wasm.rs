@@ -4,8 +4,10 @@
 
 use std::io::Cursor;
 
+use candor::engine::cpu::activations::Activations;
+use candor::engine::cpu::matrix::Matrix;
 use candor::engine::{Cancel, Control, Engine, PackedBatch, Prefix, Query};
-use candor::gguf::GgufFile;
+use candor::gguf::{GgufFile, QuantizedType, dequantize_row, quantize_row};
 use candor::tokenizer::Tokenizer;
 use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use serde::Deserialize;
@@ -74,6 +76,33 @@ struct Logits {
     prompt: String,
     tokens: Vec<u32>,
     top: Vec<(u32, f64)>,
+}
+
+/// The kernels of this instruction set, against the plain loop over odd shapes; natively the crate's own tests do it.
+#[wasm_bindgen_test]
+fn every_product_equals_the_plain_loop() {
+    let number = |i: usize| ((i as u32).wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0;
+    for name in ["F32", "F16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q6_K"] {
+        let kind = QuantizedType::all().find(|kind| kind.name() == name).expect("a type that exists");
+        for (rows, blocks, tokens) in [(1, 1, 1), (17, 2, 2), (33, 3, 5), (48, 2, 67)] {
+            let columns = kind.block_size().max(13) * blocks;
+            let mut weights: Vec<f32> = (0..rows * columns).map(number).collect();
+            let mut bytes = Vec::new();
+            quantize_row(kind, &weights, &mut bytes).expect("whole blocks");
+            dequantize_row(kind, &bytes, &mut weights).expect("whole blocks");
+            let x: Vec<f32> = (0..tokens * columns).map(|i| number(i + 77)).collect();
+            let matrix = Matrix::new(kind, rows, columns, bytes).expect("bytes of this shape");
+            let got = matrix.multiply(&Activations::new(x.clone(), columns));
+            for (token, x) in x.chunks_exact(columns).enumerate() {
+                for (row, weights) in weights.chunks_exact(columns).enumerate() {
+                    let terms = || weights.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                    let (want, bound): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+                    let off = (f64::from(got[token * rows + row]) - want).abs();
+                    assert!(off <= 1e-4 * bound, "{name} {rows} × {columns}, token {token}, row {row}: off by {off}");
+                }
+            }
+        }
+    }
 }
 
 /// The contract of every backend: mean |Δ log p| over the reference's top 40 at most 0.002. The instructions are other
