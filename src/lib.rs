@@ -6,6 +6,7 @@
 //! | floor | modules | what |
 //! |---|---|---|
 //! | 7 | [`cli`] (and the `www` crate, which uses floors 0–2) | what people touch |
+//! | 6 | [`evaluate`] | a data set through a classifier |
 //! | 5 | [`classify`] | prefix cache, label scores → prediction |
 //! | 4 | [`engine`] | one decoder described by data, a forward pass per backend |
 //! | 3 | [`gguf`], [`tokenizer`] | what a model file holds |
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod dataset;
 pub mod engine;
 pub mod error;
+pub mod evaluate;
 pub mod gguf;
 pub mod numeric;
 pub mod platform;

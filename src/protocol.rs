@@ -40,9 +40,12 @@ pub struct Prediction {
     /// Venn–Abers interval `[low, high]` of the confidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
-    /// Conformal set of labels.
+    /// Conformal set of labels, most likely first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<Vec<String>>,
+    /// Why the calibrator behind `confidence` does not belong here, where it was forced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrator_forced: Option<String>,
     /// Whether `label` equals `expected`, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correct: Option<bool>,

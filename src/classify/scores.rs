@@ -157,6 +157,7 @@ fn describe(
         confidence: total_probability,
         interval: None,
         set: None,
+        calibrator_forced: None,
         correct: None,
     };
     let contexts = task.trie.contexts();

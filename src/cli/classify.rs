@@ -6,73 +6,44 @@ use std::path::PathBuf;
 
 use super::input::{self, Rows};
 use super::output::{Output, one_line, percent};
+use super::scoring::{self, BATCH_TEXTS, BIAS_TEXTS};
 use super::{progress, store};
-use crate::classify::{Classifier, Options, quietly};
+use crate::classify::{Classifier, quietly};
 use crate::dataset::Example;
 use crate::engine::{Cancel, Control};
 use crate::error::{Error, Result};
 use crate::protocol::{Classification, Prediction};
 use crate::task::{BUILT_IN, Task};
 
-/// Texts that are computed together: enough to fill the kernels, few enough that results come steadily.
-const BATCH_TEXTS: usize = 32;
-/// Rows from which batch correction estimates the label bias; the estimate is steady long before.
-const BIAS_TEXTS: usize = 512;
-
 /// What the command takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A model of the manifest, or a GGUF file.
-    #[arg(long)]
-    model: String,
-    /// A task file, or the name of a built-in task.
-    #[arg(long)]
-    task: String,
+    #[command(flatten)]
+    scoring: scoring::Arguments,
     /// Texts to classify; a single `-` reads JSON lines from standard input as they come.
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     texts: Vec<String>,
+    /// A data set: CSV, TSV, JSON lines (plain or chat), a text file, or a folder of text files.
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
     #[command(flatten)]
-    input: input::Arguments,
-    /// Which number `confidence` is: the winner's probability over the whole vocabulary, or among the labels.
-    #[arg(long, value_enum, default_value_t = Confidence::TotalProbability)]
-    confidence: Confidence,
-    /// Where the model runs.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    backend: BackendChoice,
-    /// Longest prompt in tokens; longer texts are cut. The model's context by default.
-    #[arg(long, value_name = "TOKENS")]
-    limit_tokens: Option<usize>,
+    reading: input::Arguments,
     /// Write predictions as JSON lines to this file.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-/// What `confidence` is taken from.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Confidence {
-    TotalProbability,
-    Share,
-}
-
-/// Where the model runs.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum BackendChoice {
-    /// The fastest that is exact here.
-    Auto,
-    /// The processor.
-    Cpu,
-}
-
 /// Runs the command.
 ///
 /// # Errors
-/// A model, task or input that cannot be read; output that cannot be written.
+/// A model, task, calibrator or input that cannot be read; a calibrator that belongs elsewhere; output that cannot be
+/// written.
 pub fn run(arguments: Arguments, json: bool) -> Result<()> {
-    // Every backend choice of this build is the processor; the flag is read so that scripts can pin it.
-    let (BackendChoice::Auto | BackendChoice::Cpu) = arguments.backend;
-    let mut rows = input::rows(&arguments.texts, &arguments.input)?;
-    let task = read_task(&arguments.task)?;
-    let mut classifier = load(&arguments.model)?;
+    let mut rows = input::rows(&arguments.texts, arguments.input.as_deref(), &arguments.reading)?;
+    let task = read_task(&arguments.scoring.task)?;
+    let calibrator = arguments.scoring.open_calibrator(&task)?;
+    let finish = arguments.scoring.finish(calibrator.as_ref(), &task)?;
+    let mut classifier = load(&arguments.scoring.model)?;
     let report = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await))?;
     report.warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
 
@@ -82,7 +53,7 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
         found.iter().for_each(|summary| eprintln!("note: {summary}"));
     }
 
-    let options = Options { top: 0, limit_tokens: arguments.limit_tokens.unwrap_or(usize::MAX) };
+    let options = arguments.scoring.options();
     let (mut output, json) = match &arguments.out {
         Some(path) => (Output::file(path)?, true),
         None => (Output::standard(), json || arguments.texts == ["-"]),
@@ -97,7 +68,7 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
         let results = pollster::block_on(classifier.classify_batch(&texts, &options, &mut control))?;
         for (row, result) in batch.iter().zip(results) {
             say_warnings(row, &result, rows.is_stream());
-            let result = complete(row, result, arguments.confidence);
+            let result = finish.row(row, result)?;
             match (json, single) {
                 (true, _) => output.json(&result.prediction)?,
                 (false, true) => print_one(&mut output, &result)?,
@@ -146,20 +117,8 @@ pub fn read_task(name: &str) -> Result<Task> {
     Task::from_toml(bytes).map_err(named)
 }
 
-/// Adds what the row knows.
-fn complete(row: &Example, mut result: Classification, confidence: Confidence) -> Classification {
-    let prediction = &mut result.prediction;
-    prediction.id.clone_from(&row.id);
-    prediction.group.clone_from(&row.group);
-    prediction.expected.clone_from(&row.label);
-    prediction.correct = row.label.as_ref().map(|expected| *expected == prediction.label);
-    if confidence == Confidence::Share {
-        prediction.confidence = prediction.share;
-    }
-    result
-}
-
-fn say_warnings(row: &Example, result: &Classification, stream: bool) {
+/// Says on standard error what a user should know of a row.
+pub fn say_warnings(row: &Example, result: &Classification, stream: bool) {
     let place = if stream { format!("line {}", row.line) } else { format!("row {}", row.id) };
     if let Some(cut) = &result.truncated {
         eprintln!(
@@ -172,7 +131,10 @@ fn say_warnings(row: &Example, result: &Classification, stream: bool) {
 
 fn print_one(output: &mut Output, result: &Classification) -> Result<()> {
     let prediction = &result.prediction;
-    output.line(&format!("{}  {}", prediction.label, percent(prediction.confidence, 1)))?;
+    output.line(&format!("{}  {}", prediction.label, confidence(prediction)))?;
+    if let Some(set) = &prediction.set {
+        output.line(&format!("cannot be ruled out: {}", set.join(", ")))?;
+    }
     output.line("")?;
     let rows: Vec<Vec<String>> = (result.labels.iter())
         .flat_map(|label| {
@@ -205,6 +167,16 @@ fn print_one(output: &mut Output, result: &Classification) -> Result<()> {
     ))
 }
 
+/// The confidence with its interval, and a mark where it comes from a calibrator that does not belong here.
+fn confidence(prediction: &Prediction) -> String {
+    let interval = match prediction.interval {
+        Some([low, high]) => format!(" [{}, {}]", percent(low, 1), percent(high, 1)),
+        None => String::new(),
+    };
+    let mark = if prediction.calibrator_forced.is_some() { " (forced calibrator)" } else { "" };
+    format!("{}{interval}{mark}", percent(prediction.confidence, 1))
+}
+
 fn print_row(output: &mut Output, prediction: &Prediction) -> Result<()> {
     let mark = match prediction.correct {
         Some(true) => " ✓",
@@ -215,7 +187,7 @@ fn print_row(output: &mut Output, prediction: &Prediction) -> Result<()> {
         "{:>6}  {:<16} {:>6}{mark}  {}",
         prediction.id,
         one_line(&prediction.label, 16),
-        percent(prediction.confidence, 1),
+        confidence(prediction),
         one_line(&prediction.text, 80)
     ))
 }

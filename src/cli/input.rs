@@ -1,19 +1,16 @@
 //! Where the texts to classify come from: arguments, a data set, or a stream of JSON lines.
 
 use std::io::{BufRead, BufReader, Stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
-use crate::dataset::{self, Example, LabelFrom, jsonl, split};
+use crate::dataset::{self, Dataset, Example, LabelFrom, jsonl, split};
 use crate::error::{Error, Result};
 
 /// Flags of everything that reads a data set.
 #[derive(clap::Args, Clone)]
 #[group(skip)]
 pub struct Arguments {
-    /// A data set: CSV, TSV, JSON lines (plain or chat), a text file, or a folder of text files.
-    #[arg(long, value_name = "FILE")]
-    pub input: Option<PathBuf>,
     /// The column or key of the text.
     #[arg(long, value_name = "NAME")]
     text_field: Option<String>,
@@ -128,16 +125,16 @@ impl Rows {
 ///
 /// # Errors
 /// No texts at all; a data set that cannot be read.
-pub fn rows(texts: &[String], arguments: &Arguments) -> Result<Rows> {
-    if let Some(path) = &arguments.input {
-        return Ok(Rows::Known { examples: read(path, arguments)?, done: 0 });
+pub fn rows(texts: &[String], input: Option<&Path>, arguments: &Arguments) -> Result<Rows> {
+    if let Some(path) = input {
+        return Ok(Rows::Known { examples: read(path, arguments, false)?.examples, done: 0 });
     }
     match texts {
         [] => Err(Error::usage("there is nothing to classify")
             .help("give texts, --input FILE, or - to read JSON lines from standard input")),
         [dash] if dash == "-" => {
             let waiting = SharedInput::standard();
-            let lines = jsonl::Reader::new(BufReader::with_capacity(1 << 16, waiting), arguments.options());
+            let lines = jsonl::Reader::new(BufReader::with_capacity(1 << 16, waiting), arguments.options(false));
             Ok(Rows::Stream { lines, strict: arguments.strict, waiting })
         }
         texts => {
@@ -153,17 +150,19 @@ pub fn rows(texts: &[String], arguments: &Arguments) -> Result<Rows> {
     }
 }
 
-/// Reads a data set from a file or folder; bad rows and notes are told on standard error.
+/// Reads a data set from a file or folder; bad rows and notes are told on standard error. With `need_labels`, a row
+/// without a label is a bad one.
 ///
 /// # Errors
 /// A file that cannot be read or has no good row; with `--strict`, a bad row.
-pub fn read(path: &Path, arguments: &Arguments) -> Result<Vec<Example>> {
+pub fn read(path: &Path, arguments: &Arguments, need_labels: bool) -> Result<Dataset> {
     let shown = path.display().to_string();
-    let dataset = if path.is_dir() {
-        dataset::read_folder(&folder(path)?, &arguments.options())?
+    let options = arguments.options(need_labels);
+    let mut dataset = if path.is_dir() {
+        dataset::read_folder(&folder(path)?, &options)?
     } else {
         let bytes = std::fs::read(path).map_err(|e| Error::from(e).at_file(&shown))?;
-        dataset::read(&shown, &bytes, &arguments.options())?
+        dataset::read(&shown, &bytes, &options)?
     };
     for problem in &dataset.problems {
         eprintln!("left out: {problem}");
@@ -172,13 +171,11 @@ pub fn read(path: &Path, arguments: &Arguments) -> Result<Vec<Example>> {
         eprintln!("left out: {} more rows", dataset.left_out - dataset.problems.len());
     }
     dataset.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    match arguments.limit {
-        Some(limit) if limit < dataset.examples.len() => {
-            let drawn = split::sample(&dataset.examples, limit, arguments.seed);
-            Ok(drawn.into_iter().map(|index| dataset.examples[index].clone()).collect())
-        }
-        _ => Ok(dataset.examples),
+    if let Some(limit) = arguments.limit.filter(|limit| *limit < dataset.examples.len()) {
+        let drawn = split::sample(&dataset.examples, limit, arguments.seed);
+        dataset.examples = drawn.into_iter().map(|index| dataset.examples[index].clone()).collect();
     }
+    Ok(dataset)
 }
 
 /// The text files of a folder, by name.
@@ -200,12 +197,18 @@ fn folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 impl Arguments {
-    fn options(&self) -> dataset::Options {
+    /// Whether the first bad row ends it.
+    pub fn strict(&self) -> bool {
+        self.strict
+    }
+
+    fn options(&self, need_labels: bool) -> dataset::Options {
         dataset::Options {
             text_field: self.text_field.clone(),
             label_field: self.label_field.clone(),
             label_from: self.label_from,
             strict: self.strict,
+            need_labels,
             ..dataset::Options::default()
         }
     }

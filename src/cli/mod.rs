@@ -6,6 +6,7 @@
 
 mod bench;
 mod classify;
+mod eval;
 pub mod fetch;
 mod input;
 pub mod inspect;
@@ -13,6 +14,7 @@ pub mod manifest;
 pub mod model;
 mod output;
 mod progress;
+mod scoring;
 mod statistics;
 pub mod store;
 mod tokens;
@@ -45,6 +47,8 @@ enum Command {
     Classify(classify::Arguments),
     /// How fast it is on this machine.
     Bench(bench::Arguments),
+    /// Classify a labelled data set into a run folder: predictions, metrics, report.
+    Eval(eval::Arguments),
     /// Every metric of a predictions file, with its interval; a report with pictures.
     Metrics(statistics::metrics::Arguments),
     /// Compare calibrators on labelled predictions, and fit one.
@@ -77,6 +81,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Tokens(arguments) => tokens::run(arguments, json),
         Command::Classify(arguments) => classify::run(arguments, json),
         Command::Bench(arguments) => bench::run(&arguments, json),
+        Command::Eval(arguments) => eval::run(&arguments, json),
         Command::Metrics(arguments) => statistics::metrics::run(&arguments, json),
         Command::Calibrate(arguments) => statistics::calibrate::run(&arguments, json),
         Command::Apply(arguments) => statistics::apply::run(&arguments, json),

@@ -129,6 +129,18 @@ pub(super) fn at(path: &Path, error: std::io::Error) -> Error {
     Error::from(error).at_file(path.display().to_string())
 }
 
+/// The SHA-256 of what [`resolve`] finds: a known model's was checked already, another file is read.
+///
+/// # Errors
+/// As [`resolve`]; a file that cannot be read.
+pub fn model_sha256(name: &str) -> Result<String> {
+    let path = resolve(name)?;
+    match Manifest::embedded()?.find(name) {
+        Some(known) => Ok(known.sha256.clone()),
+        None => sha256_of(&path),
+    }
+}
+
 /// A file's SHA-256 in lower-case hex.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::folds::Folds;
 use super::intervals::clopper_pearson;
 use super::rows::first_largest;
 use crate::error::{Error, Result};
@@ -117,18 +118,30 @@ impl Conformal {
     pub fn evaluate(&self, shares: &[Vec<f64>], expected: &[usize]) -> Result<SetQuality> {
         true_label_scores(self.score, shares, expected)?;
         let sets: Vec<Vec<usize>> = shares.iter().map(|shares| self.set(shares)).collect();
-        let covered = sets.iter().zip(expected).filter(|(set, label)| set.contains(label)).count();
-        let n = sets.len() as f64;
-        let interval = clopper_pearson(covered as u64, sets.len() as u64, 0.95);
-        Ok(SetQuality {
-            n: sets.len(),
-            coverage: covered as f64 / n,
-            low: interval.low,
-            high: interval.high,
-            mean_size: sets.iter().map(Vec::len).sum::<usize>() as f64 / n,
-            single: sets.iter().filter(|set| set.len() == 1).count() as f64 / n,
-        })
+        Ok(SetQuality::of(&sets, expected))
     }
+}
+
+/// How sets of this kind do on labelled rows when each fold's bar is that of the other folds' rows.
+///
+/// # Errors
+/// As [`Conformal::fit`].
+pub fn cross_validated(
+    score: Score,
+    coverage: f64,
+    shares: &[Vec<f64>],
+    expected: &[usize],
+    folds: &Folds,
+) -> Result<SetQuality> {
+    let mut sets = vec![Vec::new(); shares.len()];
+    for fold in 0..folds.count() {
+        let train = folds.train(fold);
+        let (rows, truth): (Vec<Vec<f64>>, Vec<usize>) =
+            train.iter().map(|&row| (shares[row].clone(), expected[row])).unzip();
+        let fitted = Conformal::fit(score, coverage, &rows, &truth)?;
+        folds.test(fold).into_iter().for_each(|row| sets[row] = fitted.set(&shares[row]));
+    }
+    Ok(SetQuality::of(&sets, expected))
 }
 
 /// How conformal sets do on labelled rows.
@@ -146,6 +159,23 @@ pub struct SetQuality {
     pub mean_size: f64,
     /// Share of rows with one label only.
     pub single: f64,
+}
+
+impl SetQuality {
+    /// Of sets (at least one) and the true label of each.
+    fn of(sets: &[Vec<usize>], expected: &[usize]) -> Self {
+        let covered = sets.iter().zip(expected).filter(|(set, label)| set.contains(label)).count();
+        let n = sets.len() as f64;
+        let interval = clopper_pearson(covered as u64, sets.len() as u64, 0.95);
+        Self {
+            n: sets.len(),
+            coverage: covered as f64 / n,
+            low: interval.low,
+            high: interval.high,
+            mean_size: sets.iter().map(Vec::len).sum::<usize>() as f64 / n,
+            single: sets.iter().filter(|set| set.len() == 1).count() as f64 / n,
+        }
+    }
 }
 
 fn true_label_scores(score: Score, shares: &[Vec<f64>], expected: &[usize]) -> Result<Vec<f64>> {

@@ -9,6 +9,7 @@
 //!   known exactly, [`resampling`] elsewhere), beside their null value and the baselines.
 
 pub mod bias;
+pub mod calibrated;
 pub mod calibrators;
 pub mod comparison;
 pub mod conformal;

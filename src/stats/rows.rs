@@ -60,6 +60,18 @@ impl LabelRows {
         Ok(Self { classes, log_shares, expected, predicted })
     }
 
+    /// The same rows with other predicted labels: where label bias was corrected, the prediction is not the label with
+    /// the largest log-probability.
+    ///
+    /// # Errors
+    /// Not as many, or a label that does not exist.
+    pub fn with_predicted(self, predicted: Vec<usize>) -> Result<Self> {
+        if predicted.len() != self.len() || predicted.iter().any(|&label| label >= self.classes) {
+            return Err(Error::internal("the predicted labels do not fit the rows"));
+        }
+        Ok(Self { predicted, ..self })
+    }
+
     /// How many labels.
     pub fn classes(&self) -> usize {
         self.classes
@@ -85,7 +97,7 @@ impl LabelRows {
         self.expected[row]
     }
 
-    /// A row's most likely label before calibration.
+    /// A row's predicted label, which calibration does not change.
     pub fn predicted(&self, row: usize) -> usize {
         self.predicted[row]
     }

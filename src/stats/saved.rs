@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calibrated::Sets;
 use super::calibrators::{Calibrator, Method};
 use super::cross_fit::Quality;
 use crate::error::{Error, Kind, Result};
@@ -71,6 +72,12 @@ pub struct CalibratorFile {
     /// How it did on rows it was not fitted on; `None` where the rows could not be split.
     #[serde(default)]
     pub cross_fitted: Option<Quality>,
+    /// The labels it was fitted for, in the order of its parameters; empty where it knows only one score a row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Conformal sets over these labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<Sets>,
     /// What a user should know about the fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -98,7 +105,18 @@ impl CalibratorFile {
         cross_fitted: Option<Quality>,
         notes: Vec<String>,
     ) -> Result<Self> {
-        let file = Self { format: FORMAT.into(), calibrator, input, fitted_on, bound_to, cross_fitted, notes };
+        let format = FORMAT.into();
+        let (labels, sets) = (Vec::new(), None);
+        let file = Self { format, calibrator, input, fitted_on, bound_to, cross_fitted, labels, sets, notes };
+        file.check().map(|()| file)
+    }
+
+    /// The same file with the labels it was fitted for and conformal sets over them.
+    ///
+    /// # Errors
+    /// Labels that occur twice or are not as many as the calibrator's; sets that no fit gives.
+    pub fn with_labels(self, labels: Vec<String>, sets: Option<Sets>) -> Result<Self> {
+        let file = Self { labels, sets, ..self };
         file.check().map(|()| file)
     }
 
@@ -162,6 +180,20 @@ impl CalibratorFile {
         if mixed {
             let method = self.calibrator.method().title();
             return Err(Error::format(format!("{method} does not fit the calibrator's input")).in_field("input"));
+        }
+        let repeated = (1..self.labels.len()).find(|&at| self.labels[..at].contains(&self.labels[at]));
+        if let Some(at) = repeated {
+            return Err(Error::format(format!("the label {:?} stands there twice", self.labels[at])).in_field("labels"));
+        }
+        let wanted = self.calibrator.classes().filter(|_| !self.labels.is_empty());
+        if wanted.is_some_and(|classes| classes != self.labels.len()) {
+            return Err(Error::format("the labels are not as many as the parameters").in_field("labels"));
+        }
+        if let Some(sets) = &self.sets {
+            sets.check()?;
+            if self.labels.len() < 2 {
+                return Err(Error::format("sets need two labels or more").in_field("labels"));
+            }
         }
         if let Some(q) = &self.cross_fitted
             && [q.brier, q.log_loss, q.ece].iter().any(|v| !(v.is_finite() && *v >= 0.0))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{calibrated, calibration_rows, read_calibrator, read_with};
+use super::{calibrated, read_calibrator, read_with};
 use crate::cli::output::Output;
 use crate::dataset::predictions;
 use crate::error::{Error, Result};
@@ -62,9 +62,11 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     };
     let options = predictions::Options { need_outcome: false, strict: true };
     let read = read_with(input, options)?;
-    let values = calibrated(&file.calibrator, &calibration_rows(&read, file.input)?)?;
+    let values = calibrated(&file, &read)?;
+    let classes = read.classes();
+    let input = super::predictions_file(input);
     let shown = input.display().to_string();
-    let text = std::fs::read_to_string(input).map_err(|error| Error::from(error).at_file(&shown))?;
+    let text = std::fs::read_to_string(&input).map_err(|error| Error::from(error).at_file(&shown))?;
     let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
     for ((line, value), row) in lines.zip(values).zip(&read.rows) {
         let mut object = match serde_json::from_str::<Value>(line) {
@@ -76,9 +78,13 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
                     .help("convert the table to JSON lines, or give its scores as arguments"));
             }
         };
-        object.insert("confidence".to_owned(), value.into());
-        if let Some(interval) = file.calibrator.interval(row.total_probability.unwrap_or(row.confidence)) {
-            object.insert("interval".to_owned(), vec![interval.low, interval.high].into());
+        object.insert("confidence".to_owned(), value.confidence.into());
+        if let Some(interval) = value.interval {
+            object.insert("interval".to_owned(), interval.to_vec().into());
+        }
+        if let Some(set) = value.set {
+            let names: Vec<&str> = set.iter().map(|label| classes[*label].as_str()).collect();
+            object.insert("set".to_owned(), names.into());
         }
         if let Some(reasons) = &forced {
             object.insert("calibrator_forced".to_owned(), reasons.clone().into());

@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
-use super::{calibration_rows, parse_method, read, usual_input, write_file};
-use crate::cli::output::Output;
+use super::{calibration_rows, label_shares, parse_method, read, run_binding, usual_input, write_file};
+use crate::cli::output::{Output, percent};
+use crate::dataset::predictions::Predictions;
 use crate::error::{Error, Result};
+use crate::stats::calibrated::Sets;
 use crate::stats::calibrators::{Calibrator, Method};
 use crate::stats::comparison::{Comparison, compare};
+use crate::stats::conformal::Score;
 use crate::stats::cross_fit::{CrossFitOptions, Quality};
+use crate::stats::rows::Rows;
 use crate::stats::saved::{Binding, CalibratorFile, FittedOn, Input};
 
 /// What the command takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Labelled predictions.
+    /// Labelled predictions, or a run folder.
     predictions: PathBuf,
     /// The method to save: auto, temperature, platt, isotonic, beta, … ; a wrong name lists them all.
     #[arg(long, default_value = "auto")]
@@ -39,9 +43,45 @@ pub struct Arguments {
     /// The model the predictions were made with: the calibrator is then refused on another model.
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// The sets of labels that cannot be ruled out (where the predictions carry all labels): lac gives the smallest, aps
+    /// sets that adapt to hard rows, raps the same with a price on long tails.
+    #[arg(long, value_enum, default_value_t = SetChoice::Lac)]
+    sets: SetChoice,
+    /// How often a set must hold the true label.
+    #[arg(long, default_value_t = 0.9)]
+    coverage: f64,
     /// Write the calibrator here.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// Kinds of conformal sets.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SetChoice {
+    Lac,
+    Aps,
+    Raps,
+}
+
+impl SetChoice {
+    const ALL: [Self; 3] = [Self::Lac, Self::Aps, Self::Raps];
+
+    fn score(self) -> Score {
+        match self {
+            Self::Lac => Score::Lac,
+            Self::Aps => Score::Aps,
+            Self::Raps => Score::RAPS,
+        }
+    }
+}
+
+/// What is printed: the comparison, and the sets where the predictions carry all labels.
+#[derive(serde::Serialize)]
+struct Report {
+    #[serde(flatten)]
+    comparison: Comparison,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sets: Vec<Sets>,
 }
 
 /// What a calibrator takes.
@@ -76,40 +116,112 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         ..CrossFitOptions::default()
     };
     let comparison = compare(&rows, &candidates(input, &rows), wanted, &options).map_err(named)?;
+    let sets = sets(arguments, &predictions, &rows).map_err(named)?;
     if let Some(path) = &arguments.out {
         let fitted = Calibrator::fit(comparison.chosen, &rows, &options.fit).map_err(named)?;
         let quality = comparison.methods.iter().find(|line| line.method == comparison.chosen);
         let fitted_on = FittedOn { n: rows.len(), folds: comparison.folds, sha256: rows.sha256() };
         let cross_fitted = quality.and_then(|line| line.cross_fitted);
-        let file =
-            CalibratorFile::new(fitted.model, input, fitted_on, binding(arguments)?, cross_fitted, fitted.notes)?;
+        let bound_to = binding(arguments)?;
+        if bound_to.model_sha256.is_none() || bound_to.task_sha256.is_none() {
+            eprintln!(
+                "warning: {} does not say which model and task it belongs to, so its use elsewhere cannot be refused: \
+                 give --model and --task, or a run folder of `candor eval`",
+                path.display()
+            );
+        }
+        let mut file = CalibratorFile::new(fitted.model, input, fitted_on, bound_to, cross_fitted, fitted.notes)?;
+        if rows.labels().is_some() {
+            let chosen = sets.get(arguments.sets as usize).cloned();
+            file = file.with_labels(predictions.classes(), chosen)?;
+        }
         write_file(path, &file.to_json()?)?;
         eprintln!("wrote {}: {}", path.display(), file.calibrator.summary());
     }
     let mut output = Output::standard();
     if json {
-        output.json(&comparison)?;
+        output.json(&Report { comparison, sets })?;
     } else {
         print(&mut output, &comparison)?;
+        print_sets(&mut output, &sets)?;
     }
     output.flush()
 }
 
+/// All kinds of sets, in the order of [`SetChoice`]; none where the predictions do not carry all labels.
+fn sets(arguments: &Arguments, predictions: &Predictions, rows: &Rows) -> Result<Vec<Sets>> {
+    if !(arguments.coverage > 0.0 && arguments.coverage < 1.0) {
+        return Err(
+            Error::usage(format!("a coverage of {} is not between 0 and 1", arguments.coverage)).in_field("--coverage")
+        );
+    }
+    let (Some(_), Some(shares)) = (rows.labels(), label_shares(predictions)) else { return Ok(Vec::new()) };
+    let fit = |kind: SetChoice| {
+        Sets::fit(kind.score(), arguments.coverage, &shares, rows, arguments.folds as usize, arguments.seed)
+    };
+    SetChoice::ALL.into_iter().map(fit).collect()
+}
+
+fn print_sets(output: &mut Output, sets: &[Sets]) -> Result<()> {
+    let Some(first) = sets.first() else { return Ok(()) };
+    output.line("")?;
+    output.line(&format!(
+        "Sets of labels that hold the true one in {} of cases, judged on rows they were not fitted on:",
+        percent(first.predictor.coverage, 1)
+    ))?;
+    let rows: Vec<Vec<String>> = (sets.iter())
+        .map(|set| {
+            let name = match set.predictor.score {
+                Score::Lac => "LAC",
+                Score::Aps => "APS",
+                Score::Raps { .. } => "RAPS",
+            };
+            let mut row = vec![name.to_owned()];
+            row.extend(match &set.cross_fitted {
+                Some(quality) => vec![
+                    percent(quality.coverage, 1),
+                    format!("[{}, {}]", percent(quality.low, 1), percent(quality.high, 1)),
+                    format!("{:.2}", quality.mean_size),
+                    percent(quality.single, 1),
+                ],
+                None => vec!["–".to_owned(); 4],
+            });
+            row.push(set.predictor.n.to_string());
+            row
+        })
+        .collect();
+    output.table(&["sets", "coverage", "95% interval", "labels a set", "one label only", "n"], &rows)
+}
+
 /// The methods that are compared: those for one score, or those for all labels.
-fn candidates(input: Input, rows: &crate::stats::rows::Rows) -> Vec<Method> {
+fn candidates(input: Input, rows: &Rows) -> Vec<Method> {
     if input == Input::LabelLogprobs && rows.labels().is_some() {
         return vec![Method::None, Method::LabelTemperature, Method::Vector, Method::Dirichlet];
     }
     Method::AUTO.to_vec()
 }
 
+/// What the calibrator belongs to: what the flags say, or else what the run folder knows.
 fn binding(arguments: &Arguments) -> Result<Binding> {
     let task = arguments.task.as_deref().map(crate::cli::classify::read_task).transpose()?;
-    let model = arguments.model.as_deref().map(crate::cli::store::resolve).transpose()?;
+    let run = run_binding(&arguments.predictions).unwrap_or_default();
+    let model_sha256 = arguments.model.as_deref().map(crate::cli::store::model_sha256).transpose()?;
+    let task_sha256 = task.map(|task| task.sha256());
+    for (flag, given, known) in
+        [("--model", &model_sha256, &run.model_sha256), ("--task", &task_sha256, &run.task_sha256)]
+    {
+        if let (Some(given), Some(known)) = (given, known)
+            && given != known
+        {
+            return Err(Error::usage("these predictions were made with another one, as metrics.json beside them says")
+                .in_field(flag)
+                .help("leave the flag out, or give what the predictions were made with"));
+        }
+    }
     Ok(Binding {
-        model_sha256: model.map(|path| crate::cli::store::sha256_of(&path)).transpose()?,
-        adapter_sha256: None,
-        task_sha256: task.map(|task| task.sha256()),
+        model_sha256: model_sha256.or(run.model_sha256),
+        adapter_sha256: run.adapter_sha256,
+        task_sha256: task_sha256.or(run.task_sha256),
     })
 }
 

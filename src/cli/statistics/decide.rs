@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{calibration_rows, read, read_calibrator, usual_input};
+use super::{calibration_rows, read, read_calibrator, run_binding, usual_input};
 use crate::cli::output::{Output, percent};
 use crate::error::Result;
 use crate::stats::costs::{BestCost, Costs, REVIEW_ALL, best_threshold};
 use crate::stats::guarantee::{Guaranteed, guaranteed_threshold};
+use crate::stats::saved::Bound;
 use crate::stats::selection::{Selection, ThresholdRow, USUAL_THRESHOLDS};
 
 /// What the command takes.
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// Calibrate confidence first. It should have been fitted on other rows.
     #[arg(long, value_name = "FILE")]
     calibrator: Option<PathBuf>,
+    /// Use a calibrator of another model or task all the same; the answer is then marked.
+    #[arg(long, requires = "calibrator")]
+    force: bool,
     /// The accuracy that automated rows must have.
     #[arg(long, default_value_t = 0.95)]
     accuracy: f64,
@@ -65,17 +69,30 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         None => predictions.outcomes(),
         Some(path) => {
             let file = read_calibrator(path)?;
+            let here = run_binding(&arguments.predictions).unwrap_or_default();
+            match file
+                .check_binding(&here, arguments.force)
+                .map_err(|error| error.at_file(path.display().to_string()))?
+            {
+                Bound::Same => {}
+                Bound::Forced(reasons) => {
+                    warnings.push(format!("the calibrator does not belong here: {}", reasons.join("; ")));
+                }
+            }
             let rows = calibration_rows(&predictions, file.input)?;
             if rows.sha256() == file.fitted_on.sha256 {
                 warnings.push(
-                    "in-sample: the calibrator was fitted on these very rows; decide on rows it has not seen, or \
-                     without it (a calibrator that keeps the order of scores does not change what can be automated)"
-                        .to_owned(),
+                    format!(
+                        "in-sample {}: the calibrator was fitted on these very rows; decide on rows it has not seen, or \
+                         without it (a calibrator that keeps the order of scores does not change what can be automated)",
+                        file.calibrator.method().name().replace('_', " ")
+                    ),
                 );
             } else if file.input != usual_input(&predictions) {
                 warnings.push("the calibrator takes another number than the file's confidence".to_owned());
             }
-            (super::calibrated(&file.calibrator, &rows)?, rows.correct().to_vec())
+            let values = super::calibrated(&file, &predictions)?;
+            (values.into_iter().map(|value| value.confidence).collect(), rows.correct().to_vec())
         }
     };
     let selection = Selection::new(&scores, &correct)?;

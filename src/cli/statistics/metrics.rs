@@ -4,27 +4,46 @@ use std::path::PathBuf;
 
 use super::{evaluation_rows, read, report, shown, write_file};
 use crate::cli::output::Output;
-use crate::error::Result;
-use crate::stats::metrics::report::{Options, Report, report as compute};
+use crate::dataset::predictions::Predictions;
+use crate::error::{Error, Result};
+use crate::stats::metrics::report::{Options, Report, report as report_of};
+use crate::task::Task;
 
 /// What the command takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Predictions: JSON lines or a table with `confidence` and `correct` (or `expected` and `label`).
+    /// Predictions: JSON lines or a table with `confidence` and `correct` (or `expected` and `label`), or a run folder.
     predictions: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = SEED)]
+    seed: u64,
+    /// The task file the predictions were made with: its order of labels, and their values where they are a scale.
+    #[arg(long, value_name = "FILE")]
+    task: Option<String>,
+    /// Write a self-contained report (HTML) with pictures, calibrators and thresholds.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    promise: report::Promise,
+}
+
+/// Flags of everything that computes metrics.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Settings {
     /// Equal-width bins of the calibration errors.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     bins: u32,
     /// Bootstrap resamples of the intervals.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     resamples: u32,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Write a self-contained report (HTML) with pictures, calibrators and thresholds.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
 }
+
+/// Seed of everything random in the numbers, where nobody says: a run's numbers and those of `candor metrics` on its
+/// predictions are then the same.
+pub const SEED: u64 = 42;
 
 /// Runs the command.
 ///
@@ -32,16 +51,13 @@ pub struct Arguments {
 /// Predictions that cannot be read; output that cannot be written.
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let predictions = read(&arguments.predictions)?;
-    let mut options = Options { bins: arguments.bins as usize, ..Options::default() };
-    options.resampling.resamples = arguments.resamples as usize;
-    options.resampling.seed = arguments.seed;
-    if predictions.rows.iter().all(|row| row.labels.is_some()) {
-        options.labels = predictions.classes();
-    }
-    let computed = compute(&evaluation_rows(&predictions), &options)?;
+    let task = arguments.task.as_deref().map(crate::cli::classify::read_task).transpose()?;
+    let computed = compute(&predictions, &arguments.settings, arguments.seed, task.as_ref())
+        .map_err(|error| error.at_file(arguments.predictions.display().to_string()))?;
     if let Some(path) = &arguments.report {
         let name = arguments.predictions.file_name().map(|name| name.to_string_lossy().into_owned());
-        let html = report::html(&predictions, &computed, &name.unwrap_or_default(), arguments.seed)?;
+        let settings = arguments.promise.settings(arguments.seed)?;
+        let html = report::html(&predictions, &computed, &name.unwrap_or_default(), Vec::new(), &settings)?;
         write_file(path, &html)?;
         eprintln!("wrote {}", path.display());
     }
@@ -54,7 +70,35 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     output.flush()
 }
 
-fn print(output: &mut Output, report: &Report) -> Result<()> {
+/// Every metric of predictions. A task gives the order of the labels, and their values where they are a scale.
+///
+/// # Errors
+/// Predictions whose probabilities are none, or whose labels are not the task's.
+pub fn compute(predictions: &Predictions, settings: &Settings, seed: u64, task: Option<&Task>) -> Result<Report> {
+    let mut options = Options { bins: settings.bins as usize, ..Options::default() };
+    options.resampling.resamples = settings.resamples as usize;
+    options.resampling.seed = seed;
+    if predictions.rows.iter().all(|row| row.labels.is_some()) {
+        options.labels = predictions.classes();
+    }
+    if let Some(task) = task {
+        let names: Vec<String> = task.labels.iter().map(|label| label.name.clone()).collect();
+        if let Some(stranger) = predictions.classes().into_iter().find(|class| !names.contains(class)) {
+            return Err(Error::input(format!("the predictions have a label {stranger:?} that the task does not have"))
+                .in_field("--task")
+                .help(format!("the task \"{}\" has the labels {}", task.name, names.join(", "))));
+        }
+        options.values = task.labels.iter().filter_map(|label| Some((label.name.clone(), label.value?))).collect();
+        options.labels = names;
+    }
+    report_of(&evaluation_rows(predictions), &options)
+}
+
+/// Prints a report as tables.
+///
+/// # Errors
+/// Output that cannot be written.
+pub fn print(output: &mut Output, report: &Report) -> Result<()> {
     let classes = report.classes.map(|classes| format!(", {classes} labels")).unwrap_or_default();
     output.line(&format!("{} rows{classes}; intervals at {:.0}%", report.n, report.level * 100.0))?;
     output.line("")?;

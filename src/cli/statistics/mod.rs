@@ -11,15 +11,17 @@ pub mod pictures;
 pub mod report;
 pub mod samples;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::dataset::predictions::{self, Predictions};
 use crate::error::{Error, Result};
-use crate::stats::calibrators::{Calibrator, Method};
+use crate::evaluate::RunFacts;
+use crate::stats::calibrated::{Applier, Calibrated, Scored};
+use crate::stats::calibrators::Method;
 use crate::stats::folds::text_key;
 use crate::stats::metrics::evaluation;
-use crate::stats::rows::{LabelRows, Rows};
-use crate::stats::saved::{CalibratorFile, Input};
+use crate::stats::rows::{LabelRows, Rows, log_share};
+use crate::stats::saved::{Binding, CalibratorFile, Input};
 
 /// Reads a predictions file whose rows all say whether they are right; notes are told on standard error.
 ///
@@ -30,11 +32,30 @@ pub fn read(path: &Path) -> Result<Predictions> {
 }
 
 fn read_with(path: &Path, options: predictions::Options) -> Result<Predictions> {
+    let path = predictions_file(path);
     let shown = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| Error::from(error).at_file(&shown))?;
+    let bytes = std::fs::read(&path).map_err(|error| Error::from(error).at_file(&shown))?;
     let read = predictions::read(&shown, &bytes, options)?;
     read.notes.iter().for_each(|note| eprintln!("note: {note}"));
     Ok(read)
+}
+
+/// The predictions of a run folder, or the file itself.
+pub fn predictions_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("predictions.jsonl") } else { path.to_path_buf() }
+}
+
+/// What the predictions of a run folder belong to, by the `metrics.json` beside them; `None` where there is none.
+pub fn run_binding(path: &Path) -> Option<Binding> {
+    /// The one part of the file that matters here.
+    #[derive(serde::Deserialize)]
+    struct Run {
+        run: RunFacts,
+    }
+    let metrics = predictions_file(path).with_file_name("metrics.json");
+    let text = std::fs::read_to_string(&metrics).ok()?;
+    // A file of that name that `candor metrics --json` wrote knows no run.
+    serde_json::from_str::<Run>(&text).ok().map(|run| run.run.binding())
 }
 
 /// Rows as the metrics take them.
@@ -91,21 +112,41 @@ pub fn calibration_rows(predictions: &Predictions, input: Input) -> Result<Rows>
     }
 }
 
-/// Each row's label log-probabilities with its true label, where every row has both.
+/// Each row's label log-probabilities with its true and its predicted label, where every row has them.
 fn label_rows(predictions: &Predictions) -> Result<Option<LabelRows>> {
     let classes = predictions.classes();
-    let mut logprobs = Vec::new();
-    let mut expected = Vec::new();
+    let place = |name: &String| classes.iter().position(|class| class == name);
+    let (mut logprobs, mut expected, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
     for row in &predictions.rows {
         let (Some(labels), Some(truth)) = (&row.labels, &row.expected) else { return Ok(None) };
         let values: Option<Vec<f64>> = classes.iter().map(|name| labels.get(name)?.logprob).collect();
-        let (Some(values), Some(truth)) = (values, classes.iter().position(|name| name == truth)) else {
-            return Ok(None);
-        };
+        let (Some(values), Some(truth)) = (values, place(truth)) else { return Ok(None) };
+        predicted.extend(row.label.as_ref().and_then(place));
         logprobs.extend(values);
         expected.push(truth);
     }
-    if classes.len() < 2 { Ok(None) } else { LabelRows::new(&logprobs, classes.len(), expected).map(Some) }
+    if classes.len() < 2 {
+        return Ok(None);
+    }
+    let rows = LabelRows::new(&logprobs, classes.len(), expected)?;
+    if predicted.len() == rows.len() { rows.with_predicted(predicted).map(Some) } else { Ok(Some(rows)) }
+}
+
+/// Each row's label shares in the order of the file's classes, where every row has them: its own, or else those that
+/// its log-probabilities give.
+pub fn label_shares(predictions: &Predictions) -> Option<Vec<Vec<f64>>> {
+    let classes = predictions.classes();
+    (predictions.rows.iter())
+        .map(|row| {
+            let scores: Option<Vec<_>> = classes.iter().map(|name| row.labels.as_ref()?.get(name).copied()).collect();
+            let scores = scores?;
+            let own: Option<Vec<f64>> = scores.iter().map(|score| score.share).collect();
+            own.or_else(|| {
+                let logprobs: Option<Vec<f64>> = scores.iter().map(|score| score.logprob).collect();
+                log_share(&logprobs?).ok().map(|shares| shares.iter().map(|share| share.exp().min(1.0)).collect())
+            })
+        })
+        .collect()
 }
 
 /// Reads a calibrator file.
@@ -130,12 +171,29 @@ pub fn write_file(path: &Path, text: &str) -> Result<()> {
     std::fs::rename(&partial, path).map_err(named)
 }
 
-/// What a calibrator makes of each row's score.
+/// What a calibrator makes of each row.
 ///
 /// # Errors
-/// A calibrator that does not fit the rows.
-pub fn calibrated(calibrator: &Calibrator, rows: &Rows) -> Result<Vec<f64>> {
-    (0..rows.len()).map(|row| calibrator.apply_row(rows, row)).collect()
+/// A calibrator for other labels, or for a number that the rows lack; the row is named.
+pub fn calibrated(file: &CalibratorFile, predictions: &Predictions) -> Result<Vec<Calibrated>> {
+    let scored = predictions.rows.first().is_some_and(|row| row.labels.is_some());
+    let classes = if scored { predictions.classes() } else { Vec::new() };
+    let applier = Applier::new(file, &classes)?;
+    let shares = label_shares(predictions).filter(|_| scored);
+    (predictions.rows.iter().enumerate())
+        .map(|(index, row)| {
+            let labels = row.labels.as_ref();
+            let logprobs: Option<Vec<f64>> = classes.iter().map(|name| labels?.get(name)?.logprob).collect();
+            let row_scored = Scored {
+                label: row.label.as_ref().and_then(|label| classes.iter().position(|class| class == label)),
+                total_probability: row.total_probability.unwrap_or(row.confidence),
+                share: row.share,
+                logprobs: logprobs.as_deref().unwrap_or_default(),
+                shares: shares.as_ref().map_or(&[], |shares| &shares[index]),
+            };
+            applier.apply(&row_scored).map_err(|error| error.at_line(row.line))
+        })
+        .collect()
 }
 
 /// Parses a method's name, or `None` for `auto`.

@@ -4,15 +4,18 @@
 //! a statistic should compute.
 
 use crate::chart::{
-    AccuracyVolume, BandPoint, Chart, ConfidenceHistogram, ConfusionMatrix, CorpCurve, CurvePoint, Guarantee, Heading,
-    HistogramBin, Measure, ReliabilityDiagram, ReliabilityPoint, RiskCoverage, RiskPoint, SampleSizePanel,
-    SampleSizePanels, SampleSizePoint, ThresholdPoint,
+    AccuracyVolume, BandPoint, Chart, ConfidenceHistogram, ConfusionMatrix, CorpCurve, CostCurve, CostPoint,
+    CurvePoint, Guarantee, Heading, HistogramBin, Measure, ReliabilityDiagram, ReliabilityPoint, RiskCoverage,
+    RiskPoint, SampleSizePanel, SampleSizePanels, SampleSizePoint, SmoothDiagram, SmoothPoint, ThresholdPoint,
 };
 use crate::error::Result;
+use crate::stats::costs::Costs;
 use crate::stats::guarantee::Guarantee as Guaranteed;
 use crate::stats::intervals::clopper_pearson;
 use crate::stats::metrics::corp_curve::corp_curve;
 use crate::stats::metrics::report::{Estimate, ReliabilityBin, Report};
+use crate::stats::metrics::smooth_curve::smooth_curve;
+use crate::stats::resampling::Resampling;
 use crate::stats::sample_size::SampleSizeTable;
 use crate::stats::selection::Selection;
 
@@ -83,6 +86,50 @@ pub fn corp(scores: &[f64], correct: &[bool], measures: Vec<Measure>, seed: u64)
         histogram: histogram(scores, correct),
         measures,
     }))
+}
+
+/// The smooth reliability diagram with the band of its resamples.
+///
+/// # Errors
+/// No rows.
+pub fn smooth(scores: &[f64], correct: &[bool], smece: Measure, seed: u64) -> Result<Chart> {
+    // A band of a million rows is a line: a few resamples draw it as well as many.
+    let resamples = if scores.len() > 100_000 { 50 } else { 400 };
+    let curve = smooth_curve(scores, correct, Resampling { resamples, seed, level: 0.95 })?;
+    let point = |p: &crate::stats::metrics::smooth_curve::SmoothPoint| SmoothPoint {
+        confidence: p.confidence,
+        accuracy: p.accuracy,
+        low: Some(p.low),
+        high: Some(p.high),
+        density: p.density,
+    };
+    let bandwidth = Measure { name: "bandwidth".into(), value: percent(Some(curve.bandwidth)), note: String::new() };
+    Ok(Chart::Smooth(SmoothDiagram {
+        heading: Heading::default(),
+        curve: curve.points.iter().map(point).collect(),
+        histogram: histogram(scores, correct),
+        measures: vec![smece, bandwidth],
+    }))
+}
+
+/// What every threshold costs a day.
+pub fn cost(selection: &Selection, costs: &Costs, currency: &str) -> Chart {
+    let point = |index: usize| {
+        let row = costs.at(selection, index as f64 / (CURVE_POINTS - 1) as f64);
+        CostPoint {
+            threshold: row.threshold,
+            review: row.reviews * costs.review_cost,
+            error: row.errors * costs.error_cost,
+        }
+    };
+    Chart::Cost(CostCurve {
+        heading: Heading::default(),
+        points: (0..CURVE_POINTS).map(point).collect(),
+        review_all: Some(costs.review_all()),
+        automate_all: Some(costs.at(selection, 0.0).cost),
+        currency: currency.to_owned(),
+        volume: format!("{} a day", crate::chart::format::counted(costs.volume.round() as u64, "text", "texts")),
+    })
 }
 
 /// Accuracy and volume over thresholds, with the promise that can be made.

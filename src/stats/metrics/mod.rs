@@ -7,7 +7,7 @@
 //!
 //! - [`binary`]: Brier, log loss, ROC AUC, AURC, Spiegelhalter's z
 //! - [`binned`]: calibration error over bins, and its debiased forms
-//! - [`smece`]: smooth calibration error; [`corp`]: miscalibration, discrimination, uncertainty
+//! - [`smece`]: smooth calibration error, [`smooth_curve`]: its diagram; [`corp`]: miscalibration, discrimination, uncertainty
 //! - [`classification`], [`multiclass`], [`ordinal`]: predicted against true labels
 //! - [`null`], [`baselines`], [`paired`]: what the numbers must be compared with
 //! - [`glossary`]: every metric in plain words, with formula and source
@@ -28,6 +28,7 @@ pub mod paired;
 pub mod report;
 mod sample;
 pub mod smece;
+pub mod smooth_curve;
 mod warnings;
 
 pub use sample::{Sample, View};

@@ -76,13 +76,14 @@ fn fine_cells(bandwidth: f64) -> usize {
 
 /// Where a score lies on a grid: the point below it, and its shares there and at the next.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     cell: u32,
     below: f64,
     above: f64,
 }
 
-fn places(view: View, cells: usize) -> Vec<Place> {
+/// Where the scores of a view lie on a grid of `cells` cells over `[0, 1]`.
+pub(super) fn places(view: View, cells: usize) -> Vec<Place> {
     let place = |&score: &f64| {
         let position = score * cells as f64;
         let cell = (position as usize).min(cells - 1);
@@ -90,6 +91,18 @@ fn places(view: View, cells: usize) -> Vec<Place> {
         Place { cell: cell as u32, below: 1.0 - above, above }
     };
     view.scores().iter().map(place).collect()
+}
+
+/// What `term(score, outcome)` of each row counted adds up to on the grid, shared between neighbouring points.
+pub(super) fn shared(view: View, places: &[Place], cells: usize, term: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut grid = vec![0.0; cells + 1];
+    let rows = view.scores().iter().zip(view.outcomes());
+    for ((place, &count), (&p, &y)) in places.iter().zip(view.counts()).zip(rows) {
+        let amount = f64::from(count) * term(p, y);
+        grid[place.cell as usize] += amount * place.below;
+        grid[place.cell as usize + 1] += amount * place.above;
+    }
+    grid
 }
 
 /// Residuals and rows, shared between neighbouring grid points.
@@ -115,21 +128,21 @@ impl Histogram {
 }
 
 /// A Gaussian on a grid, reflected at both ends.
-struct Kernel {
+pub(super) struct Kernel {
     /// Weights at distances `-reach..=reach`.
     weights: Vec<f64>,
     reach: usize,
 }
 
 /// A grid function, mirrored at both ends, about to be smoothed.
-struct Smoother<'a> {
+pub(super) struct Smoother<'a> {
     kernel: &'a Kernel,
     extended: Vec<f64>,
 }
 
 impl Kernel {
     /// A kernel on `cells + 1` grid points, cut at `width` bandwidths or ±½.
-    fn new(cells: usize, bandwidth: f64, width: f64) -> Self {
+    pub(super) fn new(cells: usize, bandwidth: f64, width: f64) -> Self {
         let reach = (cells / 2).min((width * bandwidth * cells as f64).ceil() as usize);
         let weight = |j: usize| {
             let distance = (j as f64 - reach as f64) / (cells as f64 * bandwidth);
@@ -138,11 +151,17 @@ impl Kernel {
         Self { weights: (0..=2 * reach).map(weight).collect(), reach }
     }
 
-    fn smoother(&self, values: &[f64]) -> Smoother<'_> {
+    /// A function on the kernel's grid, ready to be smoothed.
+    pub(super) fn smoother(&self, values: &[f64]) -> Smoother<'_> {
         let cells = values.len() - 1;
         let from = -(self.reach as isize);
         let extended = (from..=(cells + self.reach) as isize).map(|index| values[reflect(index, cells)]).collect();
         Smoother { kernel: self, extended }
+    }
+
+    /// The sum of its weights: what smooths a function that is 1 everywhere.
+    pub(super) fn total(&self) -> f64 {
+        self.weights.iter().sum()
     }
 
     /// What a row at each grid point adds to the sum of the smoothed density over all grid points.
@@ -159,7 +178,7 @@ impl Kernel {
 
 impl Smoother<'_> {
     /// The smoothed function at a grid point.
-    fn value(&self, point: usize) -> f64 {
+    pub(super) fn value(&self, point: usize) -> f64 {
         dot(&self.extended[point..point + self.kernel.weights.len()], &self.kernel.weights)
     }
 }

@@ -1,0 +1,118 @@
+//! What `classify` and `eval` share: flags of how texts are scored, and the calibrator that belongs to them.
+
+use std::path::PathBuf;
+
+use super::statistics::read_calibrator;
+use super::store;
+use crate::classify::Options;
+use crate::error::Result;
+use crate::evaluate::{Confidence, Finish};
+use crate::stats::calibrated::Applier;
+use crate::stats::saved::{Binding, Bound, CalibratorFile};
+use crate::task::Task;
+
+/// Texts that are computed together: enough to fill the kernels, few enough that results come steadily.
+pub const BATCH_TEXTS: usize = 32;
+/// Rows from which batch correction estimates the label bias; the estimate is steady long before.
+pub const BIAS_TEXTS: usize = 512;
+
+/// Flags of everything that scores texts.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Arguments {
+    /// A model of the manifest, or a GGUF file.
+    #[arg(long)]
+    pub model: String,
+    /// A task file, or the name of a built-in task.
+    #[arg(long)]
+    pub task: String,
+    /// Which number `confidence` is: the winner's probability over the whole vocabulary, or among the labels.
+    #[arg(long, value_enum, default_value_t = ConfidenceChoice::TotalProbability)]
+    confidence: ConfidenceChoice,
+    /// Calibrate confidence; adds the Venn–Abers interval and the set of labels where the calibrator has them.
+    #[arg(long, value_name = "FILE")]
+    pub calibrator: Option<PathBuf>,
+    /// Use a calibrator of another model or task all the same; every row is then marked.
+    #[arg(long, requires = "calibrator")]
+    force: bool,
+    /// Where the model runs.
+    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
+    backend: BackendChoice,
+    /// Longest prompt in tokens; longer texts are cut. The model's context by default.
+    #[arg(long, value_name = "TOKENS")]
+    limit_tokens: Option<usize>,
+}
+
+/// What `confidence` is taken from.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ConfidenceChoice {
+    TotalProbability,
+    Share,
+}
+
+/// Where the model runs.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum BackendChoice {
+    /// The fastest that is exact here.
+    Auto,
+    /// The processor.
+    Cpu,
+}
+
+/// A calibrator that may be used here, and why it should not be, where it was forced.
+pub struct Allowed {
+    file: CalibratorFile,
+    forced: Option<String>,
+}
+
+impl Arguments {
+    /// How the classifier is to work.
+    pub fn options(&self) -> Options {
+        // Every backend choice of this build is the processor; the flag is read so that scripts can pin it.
+        let (BackendChoice::Auto | BackendChoice::Cpu) = self.backend;
+        Options { top: 0, limit_tokens: self.limit_tokens.unwrap_or(usize::MAX) }
+    }
+
+    /// Reads the calibrator, if one was asked for, and checks that it belongs to this model and task.
+    ///
+    /// # Errors
+    /// A file that is no calibrator; one of another model or task, unless forced.
+    pub fn open_calibrator(&self, task: &Task) -> Result<Option<Allowed>> {
+        let Some(path) = &self.calibrator else { return Ok(None) };
+        let file = read_calibrator(path)?;
+        let here = Binding {
+            model_sha256: file.bound_to.model_sha256.as_ref().map(|_| store::model_sha256(&self.model)).transpose()?,
+            adapter_sha256: None,
+            task_sha256: Some(task.sha256()),
+        };
+        let shown = path.display().to_string();
+        if file.bound_to.model_sha256.is_none() || file.bound_to.task_sha256.is_none() {
+            eprintln!("note: {shown} does not say which model and task it was fitted for, so that cannot be checked");
+        }
+        let forced = match file.check_binding(&here, self.force).map_err(|error| error.at_file(&shown))? {
+            Bound::Same => None,
+            Bound::Forced(reasons) => Some(reasons.join("; ")),
+        };
+        if let Some(reasons) = &forced {
+            eprintln!("warning: {shown} does not belong here, take its confidence with care: {reasons}");
+        }
+        Ok(Some(Allowed { file, forced }))
+    }
+
+    /// What is written onto each row.
+    ///
+    /// # Errors
+    /// A calibrator for other labels than the task's.
+    pub fn finish<'a>(&self, allowed: Option<&'a Allowed>, task: &Task) -> Result<Finish<'a>> {
+        let names: Vec<&str> = task.labels.iter().map(|label| label.name.as_str()).collect();
+        let confidence = match self.confidence {
+            ConfidenceChoice::TotalProbability => Confidence::TotalProbability,
+            ConfidenceChoice::Share => Confidence::Share,
+        };
+        Ok(Finish {
+            confidence,
+            calibrator: allowed.map(|allowed| Applier::new(&allowed.file, &names)).transpose()?,
+            forced: allowed.and_then(|allowed| allowed.forced.clone()),
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! The self-contained report of a predictions file: what is known, how sure, and what to do with it.
+//!
+//! One question a section, in the order in which people ask: may the confidence be believed, can it be calibrated, what
+//! can be automated, what would more labels buy, and all the numbers for whoever checks.
+
+mod calibration;
+mod decision;
+mod numbers;
+
+use super::{calibration_rows, pictures, usual_input};
+use crate::chart::{self, Chart, Heading, Highlight, Measure, Section};
+use crate::dataset::predictions::Predictions;
+use crate::error::Result;
+use crate::stats::costs::Costs;
+use crate::stats::metrics::evaluation;
+use crate::stats::metrics::report::{self, Report};
+use crate::stats::sample_size::{SampleSizeOptions, USUAL_SIZES, USUAL_THRESHOLDS as SIZE_THRESHOLDS, sample_sizes};
+use crate::stats::selection::Selection;
+
+/// Stripes of the reliability diagrams.
+const STRIPES: usize = 20;
+
+/// Flags of everything that writes a report: what automation must promise and what it costs.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Promise {
+    /// In the report: the accuracy that automated rows must have.
+    #[arg(long, default_value_t = 0.95)]
+    accuracy: f64,
+    /// In the report: how sure that must be.
+    #[arg(long, default_value_t = 0.9)]
+    assurance: f64,
+    /// In the report: what it costs to have a person review a row.
+    #[arg(long, requires = "error_cost")]
+    review_cost: Option<f64>,
+    /// In the report: what an automated error costs.
+    #[arg(long, requires = "review_cost")]
+    error_cost: Option<f64>,
+    /// In the report: rows a day.
+    #[arg(long, default_value_t = 1000.0)]
+    volume: f64,
+    /// In the report: the currency of the costs, as in EUR.
+    #[arg(long, default_value = "")]
+    currency: String,
+}
+
+/// What a report looks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The accuracy that automated rows must have.
+    pub accuracy: f64,
+    /// How sure that must be.
+    pub assurance: f64,
+    /// Prices and volume.
+    pub costs: Costs,
+    /// Whether the prices are an example because nobody gave any.
+    pub example_costs: bool,
+    /// The currency; may be empty.
+    pub currency: String,
+}
+
+/// Prices where nobody gives any: counted in reviews, an error ten times as dear.
+const EXAMPLE_REVIEW: f64 = 1.0;
+const EXAMPLE_ERROR: f64 = 10.0;
+
+impl Promise {
+    /// The flags as settings.
+    ///
+    /// # Errors
+    /// Costs or a volume that are none.
+    pub fn settings(&self, seed: u64) -> Result<Settings> {
+        let costs = Costs {
+            review_cost: self.review_cost.unwrap_or(EXAMPLE_REVIEW),
+            error_cost: self.error_cost.unwrap_or(EXAMPLE_ERROR),
+            volume: self.volume,
+        };
+        costs.check()?;
+        let example_costs = self.review_cost.is_none();
+        let currency = self.currency.clone();
+        Ok(Settings { seed, accuracy: self.accuracy, assurance: self.assurance, costs, example_costs, currency })
+    }
+}
+
+/// The report as one HTML file; `facts` say how the predictions were made.
+///
+/// # Errors
+/// Rows that no calibrator can be fitted on; an accuracy or assurance out of range.
+pub fn html(
+    predictions: &Predictions,
+    computed: &Report,
+    name: &str,
+    facts: Vec<(String, String)>,
+    settings: &Settings,
+) -> Result<String> {
+    let seed = settings.seed;
+    let (scores, correct) = predictions.outcomes();
+    let rows = calibration_rows(predictions, usual_input(predictions))?;
+    let selection = Selection::new(&scores, &correct)?;
+    let stripes = stripes(&scores, &correct, seed)?;
+    let mut sections = vec![trust(computed, &stripes, &scores, &correct, seed)?];
+    sections.push(calibration::section(&rows, &stripes, seed)?);
+    sections.push(decision::section(&selection, computed, settings)?);
+    let options = SampleSizeOptions { seed, ..SampleSizeOptions::default() };
+    if let Ok(table) = sample_sizes(&rows, &USUAL_SIZES, &SIZE_THRESHOLDS, &options) {
+        sections.push(Section {
+            title: "What would more labels buy?".into(),
+            paragraphs: vec![format!(
+                "{} fitted on {} random draws a size and judged on the other rows.",
+                table.method.title(),
+                table.draws
+            )],
+            warnings: table.warnings.clone(),
+            figures: vec![pictures::sample_size(&table)],
+            ..Section::default()
+        });
+    }
+    sections.push(numbers::section(computed));
+    let mut all_facts = vec![("predictions".to_owned(), name.to_owned())];
+    all_facts.extend(facts);
+    all_facts.push(("made by".into(), format!("candor {}", env!("CARGO_PKG_VERSION"))));
+    all_facts.push(("seed".into(), seed.to_string()));
+    let report = chart::Report {
+        title: format!("{name}: confidence, examined"),
+        paragraphs: vec![format!(
+            "{} with their outcomes. Intervals hold {:.0}%.",
+            chart::format::counted(computed.n as u64, "prediction", "predictions"),
+            computed.level * 100.0
+        )],
+        warnings: computed.warnings.clone(),
+        highlights: highlights(computed),
+        sections,
+        facts: all_facts,
+        footer: String::new(),
+    };
+    Ok(report.to_html())
+}
+
+/// The same rows in stripes of 5%, for the diagrams.
+fn stripes(scores: &[f64], correct: &[bool], seed: u64) -> Result<Report> {
+    let rows: Vec<evaluation::Row> = (scores.iter().zip(correct))
+        .map(|(confidence, correct)| evaluation::Row {
+            confidence: *confidence,
+            correct: *correct,
+            ..evaluation::Row::default()
+        })
+        .collect();
+    let mut options = report::Options { bins: STRIPES, null_simulations: 500, ..report::Options::default() };
+    options.resampling.resamples = 200;
+    options.resampling.seed = seed;
+    report::report(&rows, &options)
+}
+
+fn highlights(computed: &Report) -> Vec<Highlight> {
+    let n = format!("n = {}", chart::format::count(computed.n as u64));
+    let estimate = |name: &str| computed.metrics.get(name).copied().unwrap_or_default();
+    let beside = |name: &str, shown: fn(Option<f64>) -> String, more: String| {
+        let estimate = estimate(name);
+        let interval = match (estimate.low, estimate.high) {
+            (Some(low), Some(high)) => format!("{}–{}, {n}", shown(Some(low)), shown(Some(high))),
+            _ => n.clone(),
+        };
+        if more.is_empty() { interval } else { format!("{interval}; {more}") }
+    };
+    let null = computed.ece_null.as_ref().map_or_else(String::new, |null| {
+        format!(
+            "a calibrated model: {}, up to {}",
+            pictures::percent(Some(null.mean)),
+            pictures::percent(Some(null.p95))
+        )
+    });
+    let prior = &computed.baselines.prior;
+    let majority = computed.baselines.majority.as_ref().map_or_else(String::new, |majority| {
+        format!("always \"{}\": {}", majority.label, pictures::percent(majority.accuracy.value))
+    });
+    let base = |value: f64| format!("knowing only the base rate: {}", number(Some(value)));
+    let highlight = |title: &str, name: &str, shown: fn(Option<f64>) -> String, more: String| Highlight {
+        name: title.to_owned(),
+        value: shown(estimate(name).value),
+        beside: beside(name, shown, more),
+    };
+    vec![
+        highlight("Accuracy", "accuracy", pictures::percent, majority),
+        highlight("Calibration error (ECE)", "ece", pictures::percent, null),
+        highlight("Brier score", "brier", number, base(prior.brier)),
+        highlight("Log loss", "log_loss", number, base(prior.log_loss)),
+    ]
+}
+
+/// `0.1930`, or `–` where there is no number.
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| chart::format::number(value, 4))
+}
+
+/// The named metric with its interval, `0.0448 (0.0301–0.0612)`.
+fn measure(computed: &Report, name: &str, title: &str) -> Measure {
+    let estimate = computed.metrics.get(name).copied().unwrap_or_default();
+    let value = match (estimate.value, estimate.low, estimate.high) {
+        (Some(_), Some(low), Some(high)) => {
+            format!("{} ({}–{})", number(estimate.value), number(Some(low)), number(Some(high)))
+        }
+        (value, _, _) => number(value),
+    };
+    Measure { name: title.to_owned(), value, note: String::new() }
+}
+
+fn trust(computed: &Report, stripes: &Report, scores: &[f64], correct: &[bool], seed: u64) -> Result<Section> {
+    let null = stripes.ece_null.as_ref().map_or_else(String::new, |null| {
+        format!("a calibrated model would show {} here", pictures::percent(Some(null.mean)))
+    });
+    let ece = pictures::measure(stripes, "ece", "ECE, 20 stripes", null);
+    let corp = ["corp_mcb", "corp_dsc", "corp_unc"]
+        .map(|name| measure(computed, name, &name.trim_start_matches("corp_").to_uppercase()));
+    let smooth_null = computed.nulls.get("smece").copied().flatten().map_or_else(String::new, |null| {
+        format!("a calibrated model would show {} here", pictures::percent(Some(null.mean)))
+    });
+    let smece = pictures::measure(computed, "smece", "smECE", smooth_null);
+    let diagram = pictures::reliability(&stripes.reliability, Heading::default(), vec![ece]);
+    Ok(Section {
+        title: "May the confidence be believed?".into(),
+        paragraphs: vec![
+            "Each dot gathers the predictions of one stripe of confidence. On the diagonal, confidence is honest; below \
+             it, the model is too sure of itself."
+                .into(),
+        ],
+        figures: vec![
+            Chart::Reliability(diagram),
+            pictures::corp(scores, correct, corp.to_vec(), seed)?,
+            pictures::smooth(scores, correct, smece, seed)?,
+            pictures::confidence_histogram(scores, correct),
+        ],
+        ..Section::default()
+    })
+}
