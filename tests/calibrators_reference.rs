@@ -1,70 +1,21 @@
-//! Calibrators against what scikit-learn, betacal and venn-abers answer, on `../shared/reference/calibration.json`
-//! (or the file that `CANDOR_REFERENCE` names). Prints the largest difference of each quantity.
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+//! Calibrators against what scikit-learn, betacal and venn-abers answer, on the cases of
+//! [`crate::reference::statistics_cases`]. Prints the largest difference of each quantity.
 
 use candor::stats::calibrators::temperature::Unbounded;
 use candor::stats::calibrators::{Calibrator, FitOptions, Method};
 use candor::stats::conformal::least_ambiguous_threshold;
 use candor::stats::rows::{LabelRows, Rows};
-use serde_json::Value;
 
-fn reference() -> Option<Value> {
-    let path = std::env::var_os("CANDOR_REFERENCE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/calibration.json"),
-        PathBuf::from,
-    );
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some(serde_json::from_str(&text).expect("the reference is JSON")),
-        Err(_) => {
-            println!("skipped: no reference values at {}", path.display());
-            None
-        }
-    }
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("a list").iter().map(|v| v.as_f64().expect("a number")).collect()
-}
-
-/// The largest difference of each quantity, with where it was seen.
-#[derive(Default)]
-struct Differences {
-    largest: BTreeMap<String, (f64, String)>,
-    beyond: Vec<String>,
-}
-
-impl Differences {
-    fn add(&mut self, quantity: &str, place: &str, got: f64, want: f64, tolerance: f64) {
-        let difference = (got - want).abs();
-        if difference.is_nan() || difference > tolerance {
-            self.beyond.push(format!("{quantity} at {place}: {got}, the reference says {want}"));
-        }
-        let entry = self.largest.entry(quantity.to_owned()).or_insert((-1.0, String::new()));
-        if difference > entry.0 {
-            *entry = (difference, place.to_owned());
-        }
-    }
-
-    /// Prints the largest differences and fails if any is beyond its tolerance.
-    fn judge(&self) {
-        for (quantity, (difference, place)) in &self.largest {
-            println!("{quantity:24} largest difference {difference:.2e} at {place}");
-        }
-        assert!(self.beyond.is_empty(), "{}", self.beyond.join("\n"));
-    }
-}
+use crate::reference::{Differences, numbers, statistics_cases};
 
 #[test]
 fn score_calibrators_answer_as_the_libraries_that_define_them() {
-    let Some(reference) = reference() else { return };
     let mut differences = Differences::default();
-    for case in reference["cases"].as_array().expect("cases") {
+    for (name, case) in &statistics_cases() {
         if case["kind"] != "binary" || case["expect"]["isotonic"].is_null() {
             continue;
         }
-        let (name, expect) = (case["name"].as_str().expect("a name"), &case["expect"]);
+        let expect = &case["expect"];
         let scores = numbers(&case["score"]);
         let correct = numbers(&case["correct"]).iter().map(|&y| y == 1.0).collect();
         let rows = Rows::new(scores, correct).expect("rows");
@@ -102,13 +53,12 @@ fn score_calibrators_answer_as_the_libraries_that_define_them() {
 
 #[test]
 fn label_temperature_and_conformal_threshold_answer_as_the_reference() {
-    let Some(reference) = reference() else { return };
     let mut differences = Differences::default();
-    for case in reference["cases"].as_array().expect("cases") {
+    for (name, case) in &statistics_cases() {
         if case["kind"] != "multiclass" {
             continue;
         }
-        let (name, expect) = (case["name"].as_str().expect("a name"), &case["expect"]);
+        let expect = &case["expect"];
         let logits = case["logits"].as_array().expect("logits");
         let classes = logits[0].as_array().expect("a row").len();
         let flat: Vec<f64> = logits.iter().flat_map(numbers).collect();

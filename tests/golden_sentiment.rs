@@ -1,142 +1,135 @@
 //! The published predictions of a language model on 1,000 texts, and what is known about them: the facts of
-//! `../shared/data/README.md` must come out of the library.
+//! `../shared/data/README.md` must come out of the commands that people call, `candor metrics`, `calibrate` and `decide`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use candor::stats::calibrators::temperature::Temperature;
-use candor::stats::calibrators::{Calibrator, FitOptions, Method};
-use candor::stats::comparison::compare;
-use candor::stats::cross_fit::{CrossFitOptions, Quality, out_of_fold};
-use candor::stats::guarantee::guaranteed_threshold;
-use candor::stats::rows::Rows;
-use candor::stats::selection::Selection;
 use serde_json::Value;
 
-fn rows(name: &str) -> Option<Rows> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sentiment-10k").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: no predictions at {}", path.display());
-        return None;
-    };
-    let parse = |line: &str| {
-        let row: Value = serde_json::from_str(line).expect("a row is JSON");
-        (row["confidence"].as_f64().expect("a confidence"), row["correct"].as_bool().expect("an outcome"))
-    };
-    let (scores, correct): (Vec<f64>, Vec<bool>) = text.lines().map(parse).unzip();
-    Some(Rows::new(scores, correct).expect("valid rows"))
+use crate::reference::shared;
+
+/// What a command prints with `--json`.
+fn candor(words: &[&str], file: &Path, more: &[&str]) -> Value {
+    let done = Command::new(env!("CARGO_BIN_EXE_candor")).args(words).arg(file).args(more).arg("--json").output();
+    let done = done.expect("candor runs");
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).expect("one JSON object")
 }
 
-fn base() -> Option<Rows> {
-    rows("llama-3.1-8b-base.predictions.jsonl")
+fn close(what: &str, got: &Value, want: f64, tolerance: f64) {
+    let got = got.as_f64().unwrap_or_else(|| panic!("{what}: {got} is no number"));
+    println!("{what:<32} {got:.5} (known {want})");
+    assert!((got - want).abs() <= tolerance, "{what}: {got}, known is {want}");
+}
+
+/// The rows and the right ones among them at each threshold.
+fn counts(decision: &Value) -> Vec<(f64, u64, u64)> {
+    let row = |row: &Value| {
+        (row["threshold"].as_f64().unwrap(), row["n"].as_u64().unwrap(), row["correct"].as_u64().unwrap())
+    };
+    decision["thresholds"].as_array().expect("thresholds").iter().map(row).collect()
+}
+
+fn method<'a>(comparison: &'a Value, name: &str) -> &'a Value {
+    let methods = comparison["methods"].as_array().expect("methods");
+    methods.iter().find(|line| line["method"] == name).unwrap_or_else(|| panic!("no line of {name}"))
+}
+
+fn predictions(model: &str) -> Option<PathBuf> {
+    shared(&format!("data/sentiment-10k/llama-3.1-8b-{model}.predictions.jsonl"))
 }
 
 /// Five folds, twenty repeats, twenty bins, as the facts were computed.
-const OPTIONS: CrossFitOptions = CrossFitOptions {
-    folds: 5,
-    repeats: Some(20),
-    bins: 20,
-    seed: 1,
-    fit: FitOptions { bins: None, folds: 5, regularization: None, seed: 0 },
-};
+const FOLDS: [&str; 8] = ["--folds", "5", "--repeats", "20", "--bins", "20", "--seed", "1"];
 
 #[test]
-fn thresholds_select_the_known_rows() {
-    let Some(rows) = base() else { return };
-    let selection = Selection::new(rows.scores(), rows.correct()).expect("rows");
-    assert_eq!((rows.len(), rows.right()), (1000, 722));
-    for (threshold, counts) in [(0.95, (532, 444)), (0.80, (779, 598)), (0.60, (936, 687))] {
-        assert_eq!(selection.counts(threshold), counts, "at {threshold}");
+fn what_is_known_of_the_base_model_comes_out() {
+    let Some(file) = predictions("base") else { return };
+    let report = candor(&["metrics", "--bins", "20"], &file, &[]);
+    assert_eq!((report["n"].as_u64(), report["classes"].as_u64()), (Some(1000), Some(2)));
+    for (metric, known, tolerance) in [
+        ("accuracy", 0.722, 1e-12),
+        ("ece", 0.1729, 5e-5),
+        ("mce", 0.305, 5e-4),
+        ("corp_mcb", 0.0448, 5e-5),
+        ("corp_dsc", 0.0292, 5e-5),
+        ("corp_unc", 0.2007, 5e-5),
+    ] {
+        let estimate = &report["metrics"][metric];
+        close(metric, &estimate["value"], known, tolerance);
+        let ends = (estimate["low"].as_f64().unwrap(), estimate["high"].as_f64().unwrap());
+        assert!(ends.0 <= known && known <= ends.1 + tolerance, "{metric}: {known} is not in {ends:?}");
     }
-    let row = selection.at(0.95, 0.95);
-    assert!((row.accuracy.expect("rows") - 0.8346).abs() < 5e-5);
+    close("null ECE, mean", &report["ece_null"]["mean"], 0.022, 1e-3);
+    close("null ECE, 95th percentile", &report["ece_null"]["p95"], 0.032, 1e-3);
+
+    let decision = candor(&["decide", "--thresholds", "0.95,0.8,0.6"], &file, &[]);
+    assert_eq!(counts(&decision), [(0.95, 532, 444), (0.8, 779, 598), (0.6, 936, 687)]);
+    close("accuracy from 95% on", &decision["thresholds"][0]["accuracy"], 0.8346, 5e-5);
+    close("accuracy from 80% on", &decision["thresholds"][1]["accuracy"], 0.7677, 5e-5);
+    close("accuracy from 60% on", &decision["thresholds"][2]["accuracy"], 0.7340, 5e-5);
+    // A promise must lie beyond the 99% at which the rows are 94.9% right.
+    assert!(decision["guaranteed"]["threshold"].as_f64().expect("a promise") > 0.99);
+
+    in_sample_isotonic_looks_perfect_and_says_so(&file);
+    cross_fitted_table(&file);
 }
 
-#[test]
-fn isotonic_in_sample_looks_perfect() {
-    let Some(rows) = base() else { return };
-    let model = Calibrator::fit(Method::Isotonic, &rows, &FitOptions::default()).expect("a fit").model;
-    let values = model.apply_all(rows.scores()).expect("values").values;
-    let selection = Selection::new(&values, rows.correct()).expect("rows");
-    assert_eq!(selection.counts(0.95), (181, 181));
-    let (n, right) = selection.counts(0.90);
-    assert_eq!((n - 181, right - 181), (69, 64));
+fn in_sample_isotonic_looks_perfect_and_says_so(file: &Path) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fit = |method: &str| {
+        let path = folder.path().join(format!("{method}.json"));
+        candor(&["calibrate", "--method", method, "--out", path.to_str().expect("UTF-8")], file, &FOLDS);
+        path
+    };
+    let isotonic = fit("isotonic");
+    let with = ["decide", "--thresholds", "0.95,0.9", "--calibrator", isotonic.to_str().expect("UTF-8")];
+    let decision = candor(&with, file, &[]);
+    // 181 rows, all right; and 69 more from 90% on, 64 of them right.
+    assert_eq!(counts(&decision), [(0.95, 181, 181), (0.9, 181 + 69, 181 + 64)]);
+    let warnings = decision["warnings"].as_array().expect("warnings");
+    assert!(warnings.iter().any(|warning| warning.as_str().is_some_and(|w| w.starts_with("in-sample isotonic"))));
+    let saved: Value = serde_json::from_slice(&std::fs::read(fit("temperature")).unwrap()).unwrap();
+    close("temperature on all rows", &saved["parameters"]["temperature"], 3.01, 0.005);
 }
 
-#[test]
-fn temperature_on_all_rows_is_three() {
-    let Some(rows) = base() else { return };
-    let fit = Temperature::fit(&rows);
-    assert!((fit.model.temperature.expect("finite") - 3.01).abs() < 0.005, "{:?}", fit.model);
-}
-
-#[test]
-fn the_cross_fitted_table_is_the_known_one() {
-    let Some(rows) = base() else { return };
+fn cross_fitted_table(file: &Path) {
     // The known beta line is that of the logistic regression on ln p and −ln(1 − p) without dropping what comes out
-    // negative; betacal drops it, as `Method::Beta` does.
-    let methods = [Method::Platt, Method::Temperature, Method::BetaUnconstrained, Method::Isotonic, Method::Beta];
-    let table = compare(&rows, &methods, None, &OPTIONS).expect("a table");
-    for (line, (ece, brier, log_loss)) in table.methods.iter().zip([
-        (0.063, 0.1786, 0.522),
-        (0.051, 0.1785, 0.524),
-        (0.048, 0.1784, 0.517),
-        (0.038, 0.1774, 0.534),
-    ]) {
-        let got = line.cross_fitted.expect("cross-fitted");
-        println!(
-            "{:18} ece {:.4} ({ece}) brier {:.4} ({brier}) log loss {:.4} ({log_loss})",
-            line.method, got.ece, got.brier, got.log_loss
-        );
-        for (name, got, want) in
-            [("ece", got.ece, ece), ("brier", got.brier, brier), ("log loss", got.log_loss, log_loss)]
-        {
-            assert!((got - want).abs() <= 0.005, "{} {name}: {got}, known is {want}", line.method);
+    // negative; betacal drops it, as the method called beta does.
+    let table = candor(&["calibrate", "--method", "beta_unconstrained"], file, &FOLDS);
+    for (name, ece, brier, log_loss) in [
+        ("platt", 0.063, 0.1786, 0.522),
+        ("temperature", 0.051, 0.1785, 0.524),
+        ("beta_unconstrained", 0.048, 0.1784, 0.517),
+        ("isotonic", 0.038, 0.1774, 0.534),
+    ] {
+        for (part, known) in [("ece", ece), ("brier", brier), ("log_loss", log_loss)] {
+            close(&format!("{name} {part}"), &method(&table, name)["cross_fitted"][part], known, 0.005);
         }
     }
-    assert_eq!(table.chosen, Method::BetaUnconstrained);
-    let auto = compare(&rows, &Method::AUTO, None, &OPTIONS).expect("a table");
-    for line in &auto.methods {
-        println!("{:20} {:?}", line.method, line.cross_fitted.expect("cross-fitted"));
-    }
-    println!("{}", auto.why);
-    let raw = auto.methods.iter().find(|line| line.method == Method::None).and_then(|line| line.cross_fitted);
-    let chosen = auto.methods.iter().find(|line| line.method == auto.chosen).and_then(|line| line.cross_fitted);
-    assert!(chosen.expect("chosen").log_loss < raw.expect("raw").log_loss - 0.1);
-    let isotonic = out_of_fold(&rows, Method::Isotonic, &OPTIONS).expect("predictions");
-    let (n, right) = isotonic.above(0.95, rows.correct());
-    println!("isotonic cross-fitted at 0.95: {n:.1} rows, {:.2}% right", 100.0 * right / n);
-    assert!((n - 189.0).abs() <= 6.0 && (right / n - 0.989).abs() <= 0.005, "{n} {right}");
+    let isotonic = method(&table, "isotonic");
+    close("isotonic, rows from 95% on", &isotonic["automated"]["n"], 189.0, 6.0);
+    close("isotonic, right of those", &isotonic["automated"]["accuracy"], 0.989, 0.005);
+    assert_eq!(isotonic["automated_in_sample"]["n"].as_f64(), Some(181.0));
+    assert_eq!(isotonic["automated_in_sample"]["accuracy"].as_f64(), Some(1.0));
+    let auto = candor(&["calibrate"], file, &FOLDS);
+    let chosen = method(&auto, auto["chosen"].as_str().expect("a name"))["cross_fitted"]["log_loss"].as_f64();
+    let raw = method(&auto, "none")["cross_fitted"]["log_loss"].as_f64();
+    assert!(chosen.unwrap() < raw.unwrap() - 0.1, "{chosen:?} {raw:?}");
 }
 
 #[test]
-fn the_fine_tuned_model_needs_no_calibration() {
-    let Some(rows) = rows("llama-3.1-8b-finetuned.predictions.jsonl") else { return };
-    let raw = Quality::of(rows.scores(), rows.correct(), 20);
-    assert_eq!(rows.right(), 924);
-    assert!((raw.ece - 0.0179).abs() < 5e-5, "{raw:?}");
-    let selection = Selection::new(rows.scores(), rows.correct()).expect("rows");
-    assert_eq!(selection.counts(0.95), (722, 722));
-    let platt = out_of_fold(&rows, Method::Platt, &OPTIONS).expect("predictions");
-    let platt = platt.quality(rows.correct(), 20).expect("repeats");
-    println!("fine-tuned: raw ece {:.4}, Platt {:.4}", raw.ece, platt.ece);
-    assert!((platt.ece - raw.ece).abs() < 0.002 && (platt.brier - raw.brier).abs() < 0.001);
-}
-
-#[test]
-fn promises_match_what_the_rows_can_bear() {
-    let Some(fine_tuned) = rows("llama-3.1-8b-finetuned.predictions.jsonl") else { return };
-    let selection = Selection::new(fine_tuned.scores(), fine_tuned.correct()).expect("rows");
-    let guarantee = guaranteed_threshold(&selection, 0.95, 0.9).expect("an answer");
-    println!("fine-tuned: {}", guarantee.summary());
+fn what_is_known_of_the_fine_tuned_model_comes_out() {
+    let Some(file) = predictions("finetuned") else { return };
+    let report = candor(&["metrics", "--bins", "20"], &file, &[]);
+    close("accuracy", &report["metrics"]["accuracy"]["value"], 0.924, 1e-12);
+    close("ece", &report["metrics"]["ece"]["value"], 0.0179, 5e-5);
+    let decision = candor(&["decide", "--thresholds", "0.95"], &file, &[]);
+    assert_eq!(counts(&decision), [(0.95, 722, 722)]);
     // The 722 rows from 0.95 on are all right, so at least they can be promised.
-    assert!(guarantee.guaranteed.expect("a threshold").n >= 722);
-    let Some(base) = base() else { return };
-    let selection = Selection::new(base.scores(), base.correct()).expect("rows");
-    for (accuracy, assurance) in [(0.95, 0.9), (0.8, 0.9), (0.7, 0.9)] {
-        let guarantee = guaranteed_threshold(&selection, accuracy, assurance).expect("an answer");
-        println!("base: {}", guarantee.summary());
-        if let Some(found) = guarantee.guaranteed {
-            assert!(found.correct as f64 > accuracy * found.n as f64);
-        }
-    }
+    assert!(decision["guaranteed"]["n"].as_u64().expect("a promise") >= 722);
+    let table = candor(&["calibrate"], &file, &FOLDS);
+    let ece = |name: &str| method(&table, name)["cross_fitted"]["ece"].as_f64().expect("an ECE");
+    println!("ECE: none {:.4}, Platt {:.4}", ece("none"), ece("platt"));
+    assert!(ece("platt") > ece("none"), "Platt makes it worse");
 }

@@ -7,10 +7,29 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibrators::{Calibrator, Method};
-use super::cross_fit::{CrossFitOptions, Quality, cross_fit, default_repeats, judge, predict, splits};
+use super::cross_fit::{CrossFitOptions, OutOfFold, Quality, cross_fit, default_repeats, judge, predict, splits};
 use super::folds::{Folds, duplicates};
+use super::quality_intervals::{QualityIntervals, quality_intervals};
 use super::rows::Rows;
 use crate::error::{Error, Result};
+
+/// Calibrated confidence from which on rows are counted as automated in a comparison.
+pub const AUTOMATED_FROM: f64 = 0.95;
+
+/// What would be automated from a calibrated confidence of [`AUTOMATED_FROM`] on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Automated {
+    /// Rows, on average over repeats.
+    pub n: f64,
+    /// The share of them that is right; `None` of none.
+    pub accuracy: Option<f64>,
+}
+
+impl Automated {
+    fn of((n, right): (f64, f64)) -> Self {
+        Self { n, accuracy: (n > 0.0).then(|| right / n) }
+    }
+}
 
 /// A method's line in the comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,8 +38,16 @@ pub struct MethodQuality {
     pub method: Method,
     /// On rows it was not fitted on, mean over repeats; `None` where the rows cannot be split.
     pub cross_fitted: Option<Quality>,
+    /// 95% intervals of these, where there are rows enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<QualityIntervals>,
     /// In-sample: on the rows it was fitted on.
     pub in_sample: Quality,
+    /// What would be automated by calibrators that were not fitted on the rows they judge.
+    #[serde(default)]
+    pub automated: Option<Automated>,
+    /// The same in-sample.
+    pub automated_in_sample: Automated,
     /// What a user should know about the fit on all rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -80,7 +107,7 @@ pub fn compare(
     }
     let repeats = options.repeats.unwrap_or_else(|| default_repeats(rows, &asked));
     let mut warnings = Vec::new();
-    let crossed = match cross_fit(rows, &asked, options, repeats) {
+    let mut crossed = match cross_fit(rows, &asked, options, repeats) {
         Ok(crossed) => Some(crossed),
         Err(error) => {
             warnings
@@ -89,25 +116,34 @@ pub fn compare(
         }
     };
     let folds = crossed.as_ref().map_or(0, |(folds, _)| *folds);
-    let mut lines = Vec::with_capacity(asked.len());
+    let (mut lines, mut outs) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
     for (index, &method) in asked.iter().enumerate() {
         let fitted = Calibrator::fit(method, rows, &options.fit)?;
         let values = predict(&fitted.model, rows, &(0..rows.len()).collect::<Vec<_>>())?;
         let mut notes = fitted.notes;
-        let cross_fitted = match crossed.as_ref().map(|(_, predicted)| &predicted[index]) {
-            Some(Ok(repeats)) => {
-                let all: Vec<Quality> = repeats.iter().map(|p| judge(p, rows.correct(), options.bins)).collect();
-                Quality::mean(&all)
-            }
-            Some(Err(error)) => {
+        let out = match crossed.as_mut().map(|(folds, predicted)| (*folds, &mut predicted[index])) {
+            Some((folds, Ok(repeats))) => Some(OutOfFold { repeats: std::mem::take(repeats), folds }),
+            Some((_, Err(error))) => {
                 notes.push(format!("could not be cross-fitted: {}", error.message));
                 None
             }
             None => None,
         };
-        let in_sample = judge(&values, rows.correct(), options.bins);
-        lines.push(MethodQuality { method, cross_fitted, in_sample, notes });
+        lines.push(MethodQuality {
+            method,
+            intervals: None,
+            cross_fitted: out.as_ref().and_then(|out| out.quality(rows.correct(), options.bins)),
+            in_sample: judge(&values, rows.correct(), options.bins),
+            automated: out.as_ref().map(|out| Automated::of(out.above(AUTOMATED_FROM, rows.correct()))),
+            automated_in_sample: Automated::of(
+                OutOfFold { repeats: vec![values], folds: 1 }.above(AUTOMATED_FROM, rows.correct()),
+            ),
+            notes,
+        });
+        outs.push(out);
     }
+    let intervals = quality_intervals(&outs, rows.correct(), options.bins, options.seed);
+    lines.iter_mut().zip(intervals).for_each(|(line, intervals)| line.intervals = intervals);
     let prior = if folds > 0 { prior_baseline(rows, options, repeats) } else { None };
     let (chosen, why) = choose(&lines, wanted, rows.len(), folds, repeats);
     warnings.extend(chosen.too_few_rows(rows.len()));
@@ -238,6 +274,9 @@ mod tests {
         let isotonic = line(Method::Isotonic);
         assert!(isotonic.in_sample.log_loss < isotonic.cross_fitted.unwrap().log_loss);
         assert!(isotonic.in_sample.ece < 1e-5);
+        let (honest, flattered) = (isotonic.automated.unwrap(), isotonic.automated_in_sample);
+        let lucky = |found: Automated| found.accuracy.unwrap_or(1.0);
+        assert!(lucky(flattered) >= AUTOMATED_FROM && lucky(flattered) >= lucky(honest), "{flattered:?} {honest:?}");
         assert!(table.why.contains(table.chosen.title()) && table.why.contains("without calibration"), "{}", table.why);
     }
 

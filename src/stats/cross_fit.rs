@@ -180,8 +180,13 @@ pub(super) fn predict(model: &Calibrator, rows: &Rows, which: &[usize]) -> Resul
 
 /// [`Quality::of`] probabilities held off certainty.
 pub(super) fn judge(probabilities: &[f64], outcomes: &[bool], bins: usize) -> Quality {
-    let held: Vec<f64> = probabilities.iter().map(|p| p.clamp(CERTAINTY, 1.0 - CERTAINTY)).collect();
+    let held: Vec<f64> = probabilities.iter().map(|p| held_off_certainty(*p)).collect();
     Quality::of(&held, outcomes, bins)
+}
+
+/// A calibrated probability as it is judged: nothing is more certain than one in a million.
+pub(super) fn held_off_certainty(p: f64) -> f64 {
+    p.clamp(CERTAINTY, 1.0 - CERTAINTY)
 }
 
 #[cfg(test)]

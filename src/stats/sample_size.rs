@@ -119,10 +119,16 @@ pub fn sample_sizes(
     })?;
     let mut cells = Vec::with_capacity(sizes.len() * thresholds.len());
     let mut warnings = Vec::new();
+    let n = rows.len();
+    let drawn = fewer(rows, sizes, options.seed);
+    if let Some(drawn) = &drawn {
+        warnings.push(format!("a random {} of the {n} rows stand for all of them here", drawn.len()));
+    }
+    let rows = drawn.as_ref().unwrap_or(rows);
     for &size in sizes {
         let possible = size <= rows.len();
         if !possible {
-            warnings.push(format!("there are only {} labelled rows, so nothing is said about {size}", rows.len()));
+            warnings.push(format!("there are only {n} labelled rows, so nothing is said about {size}"));
         } else if 5 * size > 4 * rows.len() {
             warnings.push(format!(
                 "{size} of {} rows leave too few unseen ones, so they are drawn with replacement from four fifths: the \
@@ -146,7 +152,25 @@ pub fn sample_sizes(
             cells.push(SampleSizeCell { size, threshold, share, accuracy, kept });
         }
     }
-    Ok(SampleSizeTable { n: rows.len(), method: options.method, draws: options.draws, cells, warnings })
+    Ok(SampleSizeTable { n, method: options.method, draws: options.draws, cells, warnings })
+}
+
+/// Rows beyond this change nothing that could be seen in a band; they only take time.
+const ROWS_ENOUGH: usize = 50_000;
+
+/// A random part of very many rows, still many times the largest size; `None` where all are used.
+fn fewer(rows: &Rows, sizes: &[usize], seed: u64) -> Option<Rows> {
+    let wanted = ROWS_ENOUGH.max(sizes.iter().copied().max()?.saturating_mul(5));
+    if rows.len() <= wanted {
+        return None;
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for place in 0..wanted {
+        let other = random.random_range(place..order.len());
+        order.swap(place, other);
+    }
+    Some(rows.select(&order[..wanted]))
 }
 
 fn check(sizes: &[usize], thresholds: &[f64], options: &SampleSizeOptions) -> Result<()> {
@@ -191,6 +215,14 @@ fn one_draw(rows: &Rows, size: usize, thresholds: &[f64], draw: usize, options: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn very_many_rows_are_represented_by_some() {
+        let options = SampleSizeOptions { draws: 2, ..SampleSizeOptions::default() };
+        let table = sample_sizes(&sample(ROWS_ENOUGH + 1), &[50], &[0.9], &options).unwrap();
+        assert_eq!(table.n, ROWS_ENOUGH + 1);
+        assert!(table.warnings[0].contains("50000 of the 50001"), "{:?}", table.warnings);
+    }
 
     fn sample(n: usize) -> Rows {
         let mut random = ChaCha8Rng::seed_from_u64(3);

@@ -8,9 +8,10 @@ use crate::dataset::predictions::Predictions;
 use crate::error::{Error, Result};
 use crate::stats::calibrated::Sets;
 use crate::stats::calibrators::{Calibrator, Method};
-use crate::stats::comparison::{Comparison, compare};
+use crate::stats::comparison::{Automated, Comparison, compare};
 use crate::stats::conformal::Score;
 use crate::stats::cross_fit::{CrossFitOptions, Quality};
+use crate::stats::quality_intervals::QualityIntervals;
 use crate::stats::rows::Rows;
 use crate::stats::saved::{Binding, CalibratorFile, FittedOn, Input};
 
@@ -231,26 +232,47 @@ fn print(output: &mut Output, comparison: &Comparison) -> Result<()> {
         comparison.n, comparison.folds, comparison.repeats, comparison.bins
     ))?;
     output.line("")?;
-    let cells = |quality: Option<Quality>| {
-        let number = |value: fn(&Quality) -> f64| {
-            quality.as_ref().map_or_else(|| "–".to_owned(), |quality| format!("{:.4}", value(quality)))
+    let cells = |quality: Option<Quality>, intervals: Option<QualityIntervals>, automated: Option<Automated>| {
+        let number = |value: fn(&Quality) -> f64, ends: fn(&QualityIntervals) -> [f64; 2]| {
+            let ends = intervals.as_ref().map(ends);
+            let interval = ends.map_or_else(String::new, |[low, high]| format!(" [{low:.4}, {high:.4}]"));
+            quality.as_ref().map_or_else(|| "–".to_owned(), |quality| format!("{:.4}{interval}", value(quality)))
         };
-        [number(|q| q.brier), number(|q| q.log_loss), number(|q| q.ece)]
-    };
-    let row = |name: &str, cross_fitted: Option<Quality>, in_sample: Option<Quality>| {
-        let mut row = vec![name.to_owned()];
-        row.extend(cells(cross_fitted));
-        row.extend(cells(in_sample));
-        row
+        let automated = automated.map_or_else(
+            || "–".to_owned(),
+            |found| format!("{:.0}, {}", found.n, found.accuracy.map_or_else(|| "–".into(), |share| percent(share, 1))),
+        );
+        [
+            number(|q| q.brier, |i| i.brier),
+            number(|q| q.log_loss, |i| i.log_loss),
+            number(|q| q.ece, |i| i.ece),
+            automated,
+        ]
     };
     let mut rows: Vec<Vec<String>> = (comparison.methods.iter())
         .map(|line| {
             let mark = if line.method == comparison.chosen { " *" } else { "" };
-            row(&format!("{}{mark}", line.method.name()), line.cross_fitted, Some(line.in_sample))
+            let mut row = vec![format!("{}{mark}", line.method.name())];
+            row.extend(cells(line.cross_fitted, line.intervals, line.automated));
+            row.extend(cells(Some(line.in_sample), None, Some(line.automated_in_sample)));
+            row
         })
         .collect();
-    rows.push(row("(baseline: prior)", comparison.baselines.prior, None));
-    let header = ["method", "Brier", "log loss", "ECE", "in-sample Brier", "in-sample log loss", "in-sample ECE"];
+    let mut prior = vec!["(baseline: prior)".to_owned()];
+    prior.extend(cells(comparison.baselines.prior, None, None));
+    prior.extend(vec!["–".to_owned(); 4]);
+    rows.push(prior);
+    let header = [
+        "method",
+        "Brier",
+        "log loss",
+        "ECE",
+        "from 95% on: rows, right",
+        "in-sample Brier",
+        "in-sample log loss",
+        "in-sample ECE",
+        "in-sample from 95% on",
+    ];
     output.table(&header, &rows)?;
     output.line("")?;
     output.line(&format!("chosen: {} – {}", comparison.chosen.name(), comparison.why))?;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::{evaluation_rows, read, report, shown, write_file};
+use crate::chart::format::counted;
 use crate::cli::output::Output;
 use crate::dataset::predictions::Predictions;
 use crate::error::{Error, Result};
+use crate::stats::metrics::evaluation::names;
 use crate::stats::metrics::report::{Options, Report, report as report_of};
 use crate::task::Task;
 
@@ -36,9 +38,9 @@ pub struct Settings {
     /// Equal-width bins of the calibration errors.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     bins: u32,
-    /// Bootstrap resamples of the intervals.
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    resamples: u32,
+    /// Bootstrap resamples of the intervals; by default 2,000, fewer for very many rows.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    resamples: Option<u32>,
 }
 
 /// Seed of everything random in the numbers, where nobody says: a run's numbers and those of `candor metrics` on its
@@ -75,8 +77,10 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
 /// # Errors
 /// Predictions whose probabilities are none, or whose labels are not the task's.
 pub fn compute(predictions: &Predictions, settings: &Settings, seed: u64, task: Option<&Task>) -> Result<Report> {
-    let mut options = Options { bins: settings.bins as usize, ..Options::default() };
-    options.resampling.resamples = settings.resamples as usize;
+    let mut options = Options { bins: settings.bins as usize, ..Options::for_rows(predictions.rows.len()) };
+    if let Some(resamples) = settings.resamples {
+        options.resampling.resamples = resamples as usize;
+    }
     options.resampling.seed = seed;
     if predictions.rows.iter().all(|row| row.labels.is_some()) {
         options.labels = predictions.classes();
@@ -99,11 +103,15 @@ pub fn compute(predictions: &Predictions, settings: &Settings, seed: u64, task: 
 /// # Errors
 /// Output that cannot be written.
 pub fn print(output: &mut Output, report: &Report) -> Result<()> {
-    let classes = report.classes.map(|classes| format!(", {classes} labels")).unwrap_or_default();
-    output.line(&format!("{} rows{classes}; intervals at {:.0}%", report.n, report.level * 100.0))?;
+    let classes = report.classes.map(|classes| format!(", {}", counted(classes as u64, "label", "labels")));
+    let rows = counted(report.n as u64, "row", "rows");
+    output.line(&format!("{rows}{}; intervals at {:.0}%", classes.unwrap_or_default(), report.level * 100.0))?;
     output.line("")?;
-    let rows: Vec<Vec<String>> = (report.metrics.iter())
-        .map(|(name, estimate)| {
+    // Metrics that need what these rows do not carry (a scale, all probabilities) are not listed as missing.
+    let confidence_alone = names().position(|name| name == "macro_f1").unwrap_or_default();
+    let rows: Vec<Vec<String>> = (report.metrics.iter().enumerate())
+        .filter(|(index, (_, estimate))| *index < confidence_alone || estimate.value.is_some())
+        .map(|(_, (name, estimate))| {
             let [value, interval] = shown(estimate.value, estimate.low, estimate.high);
             vec![name.clone(), value, interval]
         })

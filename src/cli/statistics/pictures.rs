@@ -72,7 +72,8 @@ pub fn confidence_histogram(scores: &[f64], correct: &[bool]) -> Chart {
 /// # Errors
 /// No rows.
 pub fn corp(scores: &[f64], correct: &[bool], measures: Vec<Measure>, seed: u64) -> Result<Chart> {
-    let points = corp_curve(scores, correct, 500, 0.95, seed)?;
+    let simulations = (10_000_000 / scores.len().max(1)).clamp(50, 500);
+    let points = corp_curve(scores, correct, simulations, 0.95, seed)?;
     let (curve, band) = (points.iter())
         .map(|p| {
             let curve = CurvePoint { confidence: p.confidence, accuracy: p.accuracy };

@@ -78,6 +78,21 @@ impl Default for Options {
     }
 }
 
+/// Rows up to which every resample and simulation of the default is affordable.
+const MANY_ROWS: usize = 50_000;
+
+impl Options {
+    /// The default for so many rows: of very many, intervals are so narrow that fewer resamples do, and simulations of
+    /// a calibrated model so much alike that fewer tell what all would.
+    pub fn for_rows(rows: usize) -> Self {
+        let mut options = Self::default();
+        let fewer = |usual: usize, least: usize| (usual * MANY_ROWS / rows.max(MANY_ROWS)).max(least);
+        options.resampling.resamples = fewer(options.resampling.resamples, 200);
+        options.null_simulations = fewer(options.null_simulations, 100);
+        options
+    }
+}
+
 /// What `candor metrics` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -206,6 +221,14 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
     let binning = evaluation.binning();
     let nulls: IndexMap<String, Option<Null>> =
         nulls.iter().map(|(name, simulated)| (name.to_string(), Null::of(simulated))).collect();
+    let mut warnings = warnings(sample, tally.as_ref(), duplicates.as_ref());
+    if rows.len() > MANY_ROWS && options.resampling.resamples < Resampling::default().resamples {
+        warnings.push(format!(
+            "With so many rows the intervals rest on {} resamples, and what a calibrated model would show on {} \
+             simulations: their ends are a little rough.",
+            options.resampling.resamples, options.null_simulations
+        ));
+    }
     Ok(Report {
         n: rows.len(),
         classes: classes.map(|c| c.names().len()),
@@ -222,7 +245,7 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
         confusion: classes.map(Classes::confusion),
         groups: groups(rows, binning, level)?,
         reliability: reliability(sample, binning, level),
-        warnings: warnings(sample, tally.as_ref(), duplicates.as_ref()),
+        warnings,
         duplicates,
     })
 }
@@ -329,7 +352,7 @@ mod tests {
     #[test]
     fn edge_cases_are_answered_and_said() {
         for (what, given, absent, warning) in [
-            ("one row", vec![(0.8, true)], vec!["roc_auc"], "Only 1 rows"),
+            ("one row", vec![(0.8, true)], vec!["roc_auc"], "Only 1 row:"),
             ("all scores 0", vec![(0.0, false); 60], vec!["roc_auc", "spiegelhalter_z"], "exactly 0 or 1"),
             ("all scores 1", [(1.0, true), (1.0, false)].repeat(30), vec!["spiegelhalter_z"], "same confidence"),
             (
@@ -404,6 +427,18 @@ mod tests {
         let mut stranger = rows;
         stranger[0].probabilities.as_mut().unwrap().insert("4".into(), 0.0);
         assert!(super::report(&stranger, &quick()).unwrap_err().to_string().contains("\"4\""));
+    }
+
+    #[test]
+    fn very_many_rows_take_fewer_resamples() {
+        let sizes = |rows| {
+            let options = Options::for_rows(rows);
+            (options.resampling.resamples, options.null_simulations)
+        };
+        assert_eq!(
+            [sizes(0), sizes(10_000), sizes(100_000), sizes(10_000_000)],
+            [(2000, 1000), (2000, 1000), (1000, 500), (200, 100)]
+        );
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub(super) fn warnings(sample: &Sample, tally: Option<&Tally>, duplicates: Optio
     let mut warnings = Vec::new();
     match n {
         0..50 => warnings.push(format!(
-            "Only {n} rows: every number here may be far off. Below 50 rows no calibrator should be fitted."
+            "Only {}: every number here may be far off. Below 50 rows no calibrator should be fitted.",
+            if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
         )),
         50..200 => warnings.push(format!(
             "Only {n} rows: intervals are wide, and only calibrators with one or two parameters are safe below 200."

@@ -7,6 +7,7 @@ use crate::stats::calibrators::Method;
 use crate::stats::comparison::{Comparison, compare};
 use crate::stats::cross_fit::{CrossFitOptions, Quality, out_of_fold};
 use crate::stats::metrics::report::Report;
+use crate::stats::quality_intervals::QualityIntervals;
 use crate::stats::rows::Rows;
 
 /// The section.
@@ -67,20 +68,30 @@ fn method_table(comparison: &Comparison) -> Table {
     for line in &comparison.methods {
         let chosen = if line.method == comparison.chosen { " (chosen)" } else { "" };
         let mut row = vec![Cell::text(format!("{}{chosen}", line.method.title()))];
-        row.extend(cells(line.cross_fitted));
-        row.extend(cells(Some(line.in_sample)));
+        row.extend(cells(line.cross_fitted, line.intervals));
+        let automated = line.automated;
+        row.push(automated.map_or(Cell::Empty, |found| Cell::number(found.n, 0)));
+        row.push(automated.and_then(|found| found.accuracy).map_or(Cell::Empty, Cell::percent));
+        row.extend(cells(Some(line.in_sample), None));
         row.push(n());
         table.push(row);
     }
     let mut row = vec![Cell::text("No model at all: the base rate")];
-    row.extend(cells(comparison.baselines.prior));
-    row.extend(cells(None));
+    row.extend(cells(comparison.baselines.prior, None));
+    row.extend([Cell::Empty, Cell::Empty]);
+    row.extend(cells(None, None));
     row.push(n());
     table.push(row);
     table
 }
 
-fn cells(quality: Option<Quality>) -> [Cell; 3] {
-    let cell = |part: fn(&Quality) -> f64| quality.as_ref().map_or(Cell::Empty, |q| Cell::number(part(q), 4));
-    [cell(|q| q.brier), cell(|q| q.log_loss), cell(|q| q.ece)]
+fn cells(quality: Option<Quality>, intervals: Option<QualityIntervals>) -> [Cell; 3] {
+    let cell = |part: fn(&Quality) -> f64, ends: fn(&QualityIntervals) -> [f64; 2]| {
+        let Some(value) = quality.as_ref().map(part) else { return Cell::Empty };
+        match intervals.as_ref().map(ends) {
+            Some([low, high]) => Cell::shown(value, format!("{value:.4} ({low:.4}–{high:.4})")),
+            None => Cell::number(value, 4),
+        }
+    };
+    [cell(|q| q.brier, |i| i.brier), cell(|q| q.log_loss, |i| i.log_loss), cell(|q| q.ece, |i| i.ece)]
 }

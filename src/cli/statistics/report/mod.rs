@@ -146,8 +146,10 @@ fn stripes(scores: &[f64], correct: &[bool], seed: u64) -> Result<Report> {
             ..evaluation::Row::default()
         })
         .collect();
-    let mut options = report::Options { bins: STRIPES, null_simulations: 500, ..report::Options::default() };
-    options.resampling.resamples = 200;
+    let usual = report::Options::for_rows(rows.len());
+    let null_simulations = usual.null_simulations.min(500);
+    let mut options = report::Options { bins: STRIPES, null_simulations, ..usual };
+    options.resampling.resamples = options.resampling.resamples.min(200);
     options.resampling.seed = seed;
     report::report(&rows, &options)
 }
