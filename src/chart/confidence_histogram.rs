@@ -88,7 +88,7 @@ impl ConfidenceHistogram {
 /// A count on top of a bar: upright where the bar is wide enough, turned where it is not, absent where neither fits.
 fn draw_count(canvas: &mut Canvas<'_>, n: u64, x: f64, y: f64, room: f64) {
     let label = format::short_count(n);
-    if text::width(&label, SMALL) <= room + 2.0 {
+    if text::width(&label, SMALL) <= room - 3.0 {
         canvas.svg.text("cc-note cc-halo", (x, y), Anchor::Middle, &label);
     } else if room >= 10.0 {
         let turn = format!("rotate(-90 {:.2} {y:.2})", x + 4.0);

@@ -217,7 +217,7 @@ impl Picture for SampleSizePanels {
         if self.has_accuracy() {
             keys.push(key(Sign::Diamond("cc-fill-third"), "share of those that is right"));
         }
-        keys.push(key(Sign::Whisker("cc-ink"), "95% of resamples"));
+        keys.push(key(Sign::Whisker("cc-ink"), "where most draws lie"));
         canvas.legend(&keys);
         if self.panels.is_empty() {
             let area = Area { left: PAD, top: canvas.top, right: canvas.width - PAD, bottom: canvas.top + HEIGHT };

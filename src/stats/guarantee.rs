@@ -66,7 +66,7 @@ impl Guarantee {
             format!("at least {}% accurate with {}% assurance", percent(self.accuracy), percent(self.assurance));
         match (&self.guaranteed, self.needed_rows) {
             (Some(found), _) => format!(
-                "{wanted} from a confidence of {:.4} on, covering {:.1}% of rows ({} of the labelled ones, {} right).",
+                "Can be promised: {wanted} from a confidence of {:.4} on, covering {:.1}% of rows ({} of the labelled ones, {} right).",
                 found.threshold,
                 100.0 * found.coverage,
                 found.n,

@@ -113,10 +113,13 @@ pub fn smooth(scores: &[f64], correct: &[bool], smece: Measure, seed: u64) -> Re
     }))
 }
 
-/// What every threshold costs a day.
-pub fn cost(selection: &Selection, costs: &Costs, currency: &str) -> Chart {
-    let point = |index: usize| {
-        let row = costs.at(selection, index as f64 / (CURVE_POINTS - 1) as f64);
+/// What every threshold costs a day; the cheapest of the rows' own thresholds (`best`) is among the points.
+pub fn cost(selection: &Selection, costs: &Costs, best: f64, currency: &str) -> Chart {
+    let steps = (0..CURVE_POINTS).map(|index| index as f64 / (CURVE_POINTS - 1) as f64);
+    let mut thresholds: Vec<f64> = steps.chain([best.min(1.0)]).collect();
+    thresholds.sort_unstable_by(f64::total_cmp);
+    let point = |threshold: f64| {
+        let row = costs.at(selection, threshold);
         CostPoint {
             threshold: row.threshold,
             review: row.reviews * costs.review_cost,
@@ -125,7 +128,7 @@ pub fn cost(selection: &Selection, costs: &Costs, currency: &str) -> Chart {
     };
     Chart::Cost(CostCurve {
         heading: Heading::default(),
-        points: (0..CURVE_POINTS).map(point).collect(),
+        points: thresholds.into_iter().map(point).collect(),
         review_all: Some(costs.review_all()),
         automate_all: Some(costs.at(selection, 0.0).cost),
         currency: currency.to_owned(),

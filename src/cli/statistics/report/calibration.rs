@@ -1,10 +1,10 @@
 //! Can the confidence be calibrated? Every method on rows it was not fitted on, and a picture before and after.
 
-use super::{pictures, stripes};
+use super::{number, pictures, stripes};
 use crate::chart::{BeforeAfter, Cell, Chart, Heading, MeasurePair, Section, Table};
 use crate::error::Result;
 use crate::stats::calibrators::Method;
-use crate::stats::comparison::{Comparison, compare};
+use crate::stats::comparison::{Automated, Comparison, compare};
 use crate::stats::cross_fit::{CrossFitOptions, Quality, out_of_fold};
 use crate::stats::metrics::report::Report;
 use crate::stats::quality_intervals::QualityIntervals;
@@ -17,32 +17,14 @@ use crate::stats::rows::Rows;
 pub(super) fn section(rows: &Rows, before: &Report, seed: u64) -> Result<Section> {
     let options = CrossFitOptions { seed, ..CrossFitOptions::default() };
     let comparison = compare(rows, &Method::AUTO, None, &options)?;
+    let mut tables = vec![cross_fitted_table(&comparison), in_sample_table(&comparison)];
     let mut figures = Vec::new();
     if let Ok(out) = out_of_fold(rows, comparison.chosen, &CrossFitOptions { repeats: Some(1), ..options })
         && let Some(values) = out.repeats.first()
     {
         let after = stripes(values, rows.correct(), seed)?;
-        let named = |title: &str| Heading::titled(title);
-        let pair = |name: &str, title: &str| {
-            let estimate = |report: &Report| report.metrics.get(name).copied().unwrap_or_default();
-            let value = |report: &Report| estimate(report).value;
-            let shown = |report: &Report| pictures::estimate(&estimate(report));
-            MeasurePair {
-                name: title.to_owned(),
-                before: shown(before),
-                after: shown(&after),
-                better: value(before).zip(value(&after)).map(|(before, after)| after < before),
-            }
-        };
-        figures.push(Chart::BeforeAfter(BeforeAfter {
-            heading: Heading::titled(format!(
-                "Before and after {}, on rows it was not fitted on",
-                comparison.chosen.title()
-            )),
-            before: pictures::reliability(&before.reliability, named("Before"), Vec::new()),
-            after: pictures::reliability(&after.reliability, named("After"), Vec::new()),
-            measures: vec![pair("ece", "ECE"), pair("mce", "Largest gap (MCE)"), pair("smece", "smECE")],
-        }));
+        figures.push(before_after(comparison.chosen, before, &after));
+        tables.insert(0, before_after_table(before, &after));
     }
     Ok(Section {
         title: "Can it be calibrated?".into(),
@@ -52,37 +34,105 @@ pub(super) fn section(rows: &Rows, before: &Report, seed: u64) -> Result<Section
                  flatter, and stand here only to show by how much.",
                 comparison.folds, comparison.repeats
             ),
-            format!("Chosen: {}. {}", comparison.chosen.title(), comparison.why),
+            format!("Chosen: {}. {}.", comparison.chosen.title(), comparison.why),
         ],
         warnings: comparison.warnings.clone(),
         figures,
-        tables: vec![method_table(&comparison)],
+        tables,
     })
 }
 
-fn method_table(comparison: &Comparison) -> Table {
-    let header =
-        ["method", "Brier#", "log loss#", "ECE#", "in-sample Brier#", "in-sample log loss#", "in-sample ECE#", "n#"];
-    let mut table = Table::new("Calibrators, cross-fitted", &header);
-    let n = || Cell::count(comparison.n as u64);
+/// What is compared before and after: the metric's name and its title.
+const COMPARED: [(&str, &str); 3] = [("ece", "ECE"), ("smece", "smECE"), ("brier", "Brier score")];
+
+fn before_after(method: Method, before: &Report, after: &Report) -> Chart {
+    let named = |title: &str| Heading::titled(title);
+    let measures = COMPARED.map(|(name, title)| {
+        let value = |report: &Report| report.metrics.get(name).and_then(|estimate| estimate.value);
+        let shown = |report| if name == "brier" { number(value(report)) } else { pictures::percent(value(report)) };
+        MeasurePair {
+            name: title.to_owned(),
+            before: shown(before),
+            after: shown(after),
+            better: value(before).zip(value(after)).map(|(before, after)| after < before),
+        }
+    });
+    Chart::BeforeAfter(BeforeAfter {
+        heading: Heading::titled(format!("Before and after {}, on rows it was not fitted on", method.title())),
+        before: pictures::reliability(&before.reliability, named("Before"), Vec::new()),
+        after: pictures::reliability(&after.reliability, named("After"), Vec::new()),
+        measures: measures.to_vec(),
+    })
+}
+
+fn before_after_table(before: &Report, after: &Report) -> Table {
+    let header = ["measure", "before#", "95% interval#", "after#", "95% interval#", "n#"];
+    let mut table = Table::new("Before and after, on rows it was not fitted on", &header);
+    for (name, title) in COMPARED {
+        let cells = |report: &Report| {
+            let estimate = report.metrics.get(name).copied().unwrap_or_default();
+            let interval = match (estimate.low, estimate.high) {
+                (Some(low), Some(high)) => format!("{}–{}", number(Some(low)), number(Some(high))),
+                _ => "–".to_owned(),
+            };
+            [estimate.value.map_or(Cell::Empty, |value| Cell::number(value, 4)), Cell::text(interval)]
+        };
+        let mut row = vec![Cell::text(title)];
+        row.extend(cells(before));
+        row.extend(cells(after));
+        row.push(Cell::count(after.n as u64));
+        table.push(row);
+    }
+    table
+}
+
+/// Every method on rows it was not fitted on, beside what no model at all would score.
+fn cross_fitted_table(comparison: &Comparison) -> Table {
+    let header = ["method", "Brier#", "log loss#", "ECE#", "rows from 95% on#", "right of these#", "n#"];
+    let mut table = Table::new("Calibrators on rows they were not fitted on (cross-fitted)", &header);
     for line in &comparison.methods {
         let chosen = if line.method == comparison.chosen { " (chosen)" } else { "" };
         let mut row = vec![Cell::text(format!("{}{chosen}", line.method.title()))];
         row.extend(cells(line.cross_fitted, line.intervals));
-        let automated = line.automated;
-        row.push(automated.map_or(Cell::Empty, |found| Cell::number(found.n, 0)));
-        row.push(automated.and_then(|found| found.accuracy).map_or(Cell::Empty, Cell::percent));
-        row.extend(cells(Some(line.in_sample), None));
-        row.push(n());
+        row.extend(automated(line.automated));
+        row.push(Cell::count(comparison.n as u64));
         table.push(row);
     }
-    let mut row = vec![Cell::text("No model at all: the base rate")];
+    let mut row = vec![Cell::text("no model at all: the base rate")];
     row.extend(cells(comparison.baselines.prior, None));
-    row.extend([Cell::Empty, Cell::Empty]);
-    row.extend(cells(None, None));
-    row.push(n());
+    row.extend(automated(None));
+    row.push(Cell::count(comparison.n as u64));
     table.push(row);
     table
+}
+
+/// The same in-sample, with that word on every number.
+fn in_sample_table(comparison: &Comparison) -> Table {
+    let header = [
+        "method",
+        "in-sample Brier#",
+        "in-sample log loss#",
+        "in-sample ECE#",
+        "in-sample rows from 95% on#",
+        "in-sample right of these#",
+        "n#",
+    ];
+    let mut table = Table::new("In-sample: the same on the rows they were fitted on, which flatters", &header);
+    for line in &comparison.methods {
+        let mut row = vec![Cell::text(line.method.title())];
+        row.extend(cells(Some(line.in_sample), None));
+        row.extend(automated(Some(line.automated_in_sample)));
+        row.push(Cell::count(comparison.n as u64));
+        table.push(row);
+    }
+    table
+}
+
+fn automated(found: Option<Automated>) -> [Cell; 2] {
+    [
+        found.map_or(Cell::Empty, |found| Cell::number(found.n, 0)),
+        found.and_then(|found| found.accuracy).map_or(Cell::Empty, Cell::percent),
+    ]
 }
 
 fn cells(quality: Option<Quality>, intervals: Option<QualityIntervals>) -> [Cell; 3] {

@@ -3,7 +3,7 @@
 use super::{Settings, measure, pictures};
 use crate::chart::{Cell, Section, Table, format};
 use crate::error::Result;
-use crate::stats::costs::{REVIEW_ALL, best_threshold};
+use crate::stats::costs::{BestCost, REVIEW_ALL, best_threshold};
 use crate::stats::guarantee::guaranteed_threshold;
 use crate::stats::metrics::report::Report;
 use crate::stats::selection::{Selection, USUAL_THRESHOLDS};
@@ -14,13 +14,14 @@ use crate::stats::selection::{Selection, USUAL_THRESHOLDS};
 /// An accuracy or assurance out of range.
 pub(super) fn section(selection: &Selection, computed: &Report, settings: &Settings) -> Result<Section> {
     let guarantee = guaranteed_threshold(selection, settings.accuracy, settings.assurance)?;
+    let cheapest = best_threshold(selection, &settings.costs)?;
     let aurc = measure(computed, "aurc", "AURC, the area under it");
     Ok(Section {
         title: "What can be automated?".into(),
-        paragraphs: vec![guarantee.summary(), cheapest(selection, settings)?],
+        paragraphs: vec![guarantee.summary(), prices(&cheapest, settings)],
         figures: vec![
             pictures::accuracy_volume(selection, &guarantee),
-            pictures::cost(selection, &settings.costs, &settings.currency),
+            pictures::cost(selection, &settings.costs, cheapest.best.threshold, &settings.currency),
             pictures::risk_coverage(selection, vec![aurc]),
         ],
         tables: vec![thresholds(selection, settings)],
@@ -29,8 +30,7 @@ pub(super) fn section(selection: &Selection, computed: &Report, settings: &Setti
 }
 
 /// The cheapest threshold in a sentence, and where the prices come from.
-fn cheapest(selection: &Selection, settings: &Settings) -> Result<String> {
-    let found = best_threshold(selection, &settings.costs)?;
+fn prices(found: &BestCost, settings: &Settings) -> String {
     let unit = if settings.example_costs { "reviews" } else { settings.currency.as_str() };
     let money = |value: f64| format::money(value, unit);
     let prices = if settings.example_costs {
@@ -45,7 +45,7 @@ fn cheapest(selection: &Selection, settings: &Settings) -> Result<String> {
     } else {
         format!("to automate from a confidence of {:.4} on", found.best.threshold)
     };
-    Ok(format!(
+    format!(
         "{prices}Cheapest on these rows is {from}: {} a day ({}–{}) for {}; reviewing everything costs {}, automating \
          everything {}.",
         money(found.best.cost),
@@ -54,7 +54,7 @@ fn cheapest(selection: &Selection, settings: &Settings) -> Result<String> {
         format::counted(settings.costs.volume.round() as u64, "text", "texts"),
         money(found.review_all),
         money(found.automate_all)
-    ))
+    )
 }
 
 fn thresholds(selection: &Selection, settings: &Settings) -> Table {

@@ -107,9 +107,10 @@ pub fn html(
         sections.push(Section {
             title: "What would more labels buy?".into(),
             paragraphs: vec![format!(
-                "{} fitted on {} random draws a size and judged on the other rows.",
-                table.method.title(),
-                table.draws
+                "Of each size {} random draws: {} is fitted on each and judged on rows it has not seen. Bars hold 90% of \
+                 the draws.",
+                table.draws,
+                table.method.title()
             )],
             warnings: table.warnings.clone(),
             figures: vec![pictures::sample_size(&table)],
@@ -195,16 +196,14 @@ fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| chart::format::number(value, 4))
 }
 
-/// The named metric with its interval, `0.0448 (0.0301–0.0612)`.
+/// The named metric with its interval.
 fn measure(computed: &Report, name: &str, title: &str) -> Measure {
     let estimate = computed.metrics.get(name).copied().unwrap_or_default();
-    let value = match (estimate.value, estimate.low, estimate.high) {
-        (Some(_), Some(low), Some(high)) => {
-            format!("{} ({}–{})", number(estimate.value), number(Some(low)), number(Some(high)))
-        }
-        (value, _, _) => number(value),
+    let note = match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!("95%: {}–{}", number(Some(low)), number(Some(high))),
+        _ => String::new(),
     };
-    Measure { name: title.to_owned(), value, note: String::new() }
+    Measure { name: title.to_owned(), value: number(estimate.value), note }
 }
 
 fn trust(computed: &Report, stripes: &Report, scores: &[f64], correct: &[bool], seed: u64) -> Result<Section> {
