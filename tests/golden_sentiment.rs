@@ -129,7 +129,10 @@ fn what_is_known_of_the_fine_tuned_model_comes_out() {
     // The 722 rows from 0.95 on are all right, so at least they can be promised.
     assert!(decision["guaranteed"]["n"].as_u64().expect("a promise") >= 722);
     let table = candor(&["calibrate"], &file, &FOLDS);
-    let ece = |name: &str| method(&table, name)["cross_fitted"]["ece"].as_f64().expect("an ECE");
-    println!("ECE: none {:.4}, Platt {:.4}", ece("none"), ece("platt"));
-    assert!(ece("platt") > ece("none"), "Platt makes it worse");
+    // "Platt makes it worse" is known of a fit without smoothed targets (0.0181 to 0.0189, depending on the folds). With
+    // them, scikit-learn's own class gives 0.0169 to 0.0172 where the rows as they are have 0.0179 (a split's luck is
+    // 0.003): it makes no difference.
+    let ece = |name: &str| &method(&table, name)["cross_fitted"]["ece"];
+    close("ECE as it is, cross-fitted", ece("none"), 0.0179, 5e-5);
+    close("ECE of Platt, cross-fitted", ece("platt"), 0.0170, 1e-3);
 }
