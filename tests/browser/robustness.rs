@@ -87,6 +87,33 @@ fn a_new_text_replaces_the_question_under_way() {
 }
 
 #[test]
+fn a_stopped_reading_leaves_no_older_answer_beside_the_text() {
+    with_page("a_stopped_reading_leaves_no_older_answer_beside_the_text", async |visit| {
+        let page = &visit.page;
+        page.load_model().await;
+        page.classify("I love this movie!").await;
+        page.enter(&"A long text that takes the engine a while. ".repeat(400)).await;
+        page.click("#result [data-testid=cancel]").await;
+        let notice = page.text_of("[data-testid=classify-error]").await;
+        assert!(notice.contains("Stopped"), "{notice}");
+        let answers = page.script("return document.querySelectorAll('#decision').length;", "").await;
+        assert_eq!(answers, 0, "the answer was to another text");
+        page.classify("It works.").await;
+    });
+}
+
+#[test]
+fn the_keyboard_keeps_its_place_when_a_button_goes() {
+    with_page("the_keyboard_keeps_its_place_when_a_button_goes", async |visit| {
+        let page = &visit.page;
+        page.load_model().await;
+        page.settle().await;
+        let place = page.script("return document.activeElement.id;", "").await;
+        assert_eq!(place, "result", "the button that loads the model is gone; the card that took its place has the focus");
+    });
+}
+
+#[test]
 fn two_tabs_work_side_by_side() {
     with_page("two_tabs_work_side_by_side", async |visit| {
         let page = &visit.page;

@@ -102,6 +102,16 @@ pub fn focus(id: &str) {
     }
 }
 
+/// Moves the keyboard's focus to the element with this id where nothing has it: what had it is gone from the page.
+pub fn focus_if_lost(id: &str) {
+    let lost = document().is_some_and(|document| {
+        document.active_element().is_none_or(|element| element.tag_name().eq_ignore_ascii_case("body"))
+    });
+    if lost {
+        focus(id);
+    }
+}
+
 /// Brings the element with this id into view and focuses it.
 pub fn show_element(id: &str) {
     if let Some(element) = document().and_then(|document| document.get_element_by_id(id)) {

@@ -171,7 +171,7 @@ fn listen(
         if let Some(reason) = field("lost") {
             silence.borrow_mut().take();
             let reason = reason.as_string().unwrap_or_default();
-            on(failed(0, lost(format!("the engine stopped: {reason}")).help("start it again; the text stays")));
+            on(failed(0, lost(format!("its last words: {reason}"))));
         }
         for request in field("requests").map(|list| Array::from(&list)).unwrap_or_default() {
             let request = Array::from(&request);

@@ -114,7 +114,7 @@ fn Particulars(
             .map(|reason| {
                 view! {
                     <Caution testid="not-kept">
-                        <h3>"Not kept for the next visit"</h3>
+                        <p class="notice-title">"Not kept for the next visit"</p>
                         <p>{sentence(&reason)}</p>
                     </Caution>
                 }

@@ -130,7 +130,7 @@ pub fn AllowHost(
     let host = Memo::new(move |_| model_host(&url.get()).unwrap_or_default());
     view! {
         <div class="notice notice-caution" data-testid="allow-host">
-            <h3>"Fetch the model from " {host} "?"</h3>
+            <p class="notice-title">"Fetch the model from " {host} "?"</p>
             <p>
                 "So far the browser keeps this page from reaching any other site. If you allow " {host}
                 ", it sees your network address and which file you ask for, and nothing else: your texts are never \

@@ -20,7 +20,7 @@ pub fn NextTokens(
             <table class="table" id="next-tokens">
                 <thead>
                     <tr>
-                        <th scope="col" class="number">"Rank"</th>
+                        <th scope="col" class="number rank">"Rank"</th>
                         <th scope="col"><Term id="token">"Token"</Term></th>
                         <th scope="col" class="number optional">"Id"</th>
                         <th scope="col" class="number optional"><Term id="logprob">"Log-prob."</Term></th>
@@ -38,7 +38,7 @@ pub fn NextTokens(
                                 .map(|name| (labels.iter().position(|label| label == name), name.clone()));
                             view! {
                                 <tr data-rank=row.rank.to_string() data-token-id=row.id.to_string()>
-                                    <td class="number">{row.rank}</td>
+                                    <td class="number rank">{row.rank}</td>
                                     <td><span class="token">{format::visible(&row.token)}</span></td>
                                     <td class="number optional">{row.id}</td>
                                     <td class="number optional">{format::logarithm(row.logprob)}</td>

@@ -65,7 +65,7 @@ pub fn Verdict(
                 let to = format::utf16_position(&text, cut.total_characters);
                 view! {
                     <Caution testid="truncated">
-                        <h3>"The text was longer than the model reads"</h3>
+                        <p class="notice-title">"The text was longer than the model reads"</p>
                         <p>
                             "Read: the first " {format::count(cut.kept_characters as u64)} " of "
                             {format::count(cut.total_characters as u64)} " characters, up to “"

@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
+use crate::browser;
 use crate::components::model_offer::{ModelOffer, ModelProgress};
 use crate::components::next_tokens::NextTokens;
-use crate::components::notice::NoticeBox;
+use crate::components::notice::{Caution, NoticeBox};
 use crate::components::progress::ProgressBar;
 use crate::components::steps::Steps;
 use crate::components::task_bar::TaskBar;
@@ -13,7 +14,7 @@ use crate::components::term::Term;
 use crate::components::text_box::TextBox;
 use crate::components::verdict::Verdict;
 use crate::session::{Answer, Engine, session};
-use crate::state::notice::WayOn;
+use crate::state::notice::{WayOn, sentence};
 use crate::state::steps::FiveSteps;
 
 /// What the right-hand card shows.
@@ -41,6 +42,14 @@ pub fn ClassifyPage() -> impl IntoView {
             _ => Card::Offer,
         }
     });
+    // The button that was pressed goes with its card; the keyboard goes on in the card that takes its place.
+    Effect::new(move |before: Option<Card>| {
+        let now = card.get();
+        if before.is_some_and(|before| before != now) {
+            request_animation_frame(|| browser::focus_if_lost("result"));
+        }
+        now
+    });
     view! {
         <header class="page-head">
             <h1>"What is this text, and how sure is the model?"</h1>
@@ -62,6 +71,7 @@ pub fn ClassifyPage() -> impl IntoView {
             <section
                 class="card result stays"
                 id="result"
+                tabindex="-1"
                 aria-label="Answer"
                 aria-busy=move || {
                     let stale = session.typing.with(|typing| typing.is_stale());
@@ -90,7 +100,7 @@ fn EngineDown() -> impl IntoView {
                 notice=notice
                 testid="engine-error"
                 on_way=move |way_on| match way_on {
-                    WayOn::Reload => crate::browser::reload(),
+                    WayOn::Reload => browser::reload(),
                     _ => session.restart(),
                 }
             />
@@ -117,10 +127,12 @@ fn Outcome() -> impl IntoView {
                             notice=notice
                             testid="load-error"
                             on_way=move |way_on| session.after_load_failure(way_on)
+                            on_dismiss=move |()| session.load_notice.set(None)
                         />
                     }
                 })
         }}
+        <NotKept/>
         {move || {
             session
                 .classify_notice
@@ -164,6 +176,39 @@ fn Outcome() -> impl IntoView {
                     .into_any()
             }
         }}
+    }
+}
+
+/// A model that the browser could not keep although it keeps files: known before the next visit, not at it.
+#[component]
+fn NotKept() -> impl IntoView {
+    let session = session();
+    let reason = Memo::new(move |_| {
+        let keeps = session.storage.with(|storage| storage.as_ref().is_some_and(|storage| storage.available));
+        let reason = session.model.with(|model| model.as_ref().and_then(|model| model.kept.clone().err()));
+        reason.filter(|_| keeps && !session.not_kept_seen.get())
+    });
+    move || {
+        reason.get().map(|reason| {
+            view! {
+                <Caution testid="not-kept-here">
+                    <p class="notice-title">"The model works, but was not kept for the next visit"</p>
+                    <p>{sentence(&reason)} " Remove what you no longer need, and load it again."</p>
+                    <div class="buttons">
+                        <button type="button" class="button button-small" on:click=move |_| session.choose_model()>
+                            "See what is stored"
+                        </button>
+                        <button
+                            type="button"
+                            class="button button-quiet button-small"
+                            on:click=move |_| session.not_kept_seen.set(true)
+                        >
+                            "Dismiss"
+                        </button>
+                    </div>
+                </Caution>
+            }
+        })
     }
 }
 

@@ -87,6 +87,8 @@ impl Session {
     /// Stops reading the text; the text stays.
     pub fn cancel_work(self) {
         self.stop_question();
+        // An answer to an older text must not stand beside this one.
+        self.answer.set(None);
         if let Some((target, _)) = self.task_asked.get_untracked() {
             self.send(Request::Cancel { target });
             self.task_asked.set(None);
@@ -147,10 +149,11 @@ impl Session {
         );
     }
 
-    /// The newest question failed; the text and the answer before it stay.
+    /// The newest question failed; the text stays, the answer to an older one goes.
     pub(super) fn classify_failed(self, request: u64, error: &Error) {
         if self.typing.try_update(|typing| typing.accept(request)).unwrap_or(false) {
             self.work_meter.set(None);
+            self.answer.set(None);
             self.classify_notice.set(Notice::new(error, Doing::Classifying));
         }
     }

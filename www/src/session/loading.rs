@@ -112,6 +112,7 @@ impl Session {
         self.report.set(None);
         self.answer.set(None);
         self.pace.set(Default::default());
+        self.not_kept_seen.set(false);
         self.ask_storage();
         self.use_task();
     }
@@ -122,7 +123,9 @@ impl Session {
             self.loading_ended(&loading);
             self.last_source.set(Some(loading.source));
         }
-        self.load_notice.set(Notice::new(error, Doing::Loading));
+        let known = self.last_source.with_untracked(|source| matches!(source, Some(ModelSource::Manifest { .. })));
+        let doing = if known { Doing::LoadingKnown } else { Doing::Loading };
+        self.load_notice.set(Notice::new(error, doing));
     }
 
     /// The way on from a model that did not come.

@@ -103,6 +103,8 @@ pub struct Session {
     pub model_panel: RwSignal<bool>,
     /// Whether the browser keeps edits of tasks for the next visit.
     pub tasks_are_kept: RwSignal<bool>,
+    /// Whether it was taken notice of that the model in use is not kept.
+    pub not_kept_seen: RwSignal<bool>,
     last_source: RwSignal<Option<ModelSource>>,
     milestones: RwSignal<Milestones>,
     storage_asked: RwSignal<Option<u64>>,
@@ -154,6 +156,7 @@ impl Session {
             announcement: RwSignal::new(String::new()),
             model_panel: RwSignal::new(false),
             tasks_are_kept: RwSignal::new(true),
+            not_kept_seen: RwSignal::new(false),
             last_source: RwSignal::new(None),
             milestones: RwSignal::new(Milestones::default()),
             storage_asked: RwSignal::new(None),

@@ -51,6 +51,8 @@ pub struct Notice {
 pub enum Doing {
     /// Loading a model.
     Loading,
+    /// Loading a model whose content is known: another content is a damaged download.
+    LoadingKnown,
     /// Preparing a task.
     Preparing,
     /// Classifying a text.
@@ -60,8 +62,16 @@ pub enum Doing {
 impl Notice {
     /// The notice for a failure; nothing for a cancel, which is not one.
     pub fn new(error: &Error, doing: Doing) -> Option<Self> {
+        let doing = match (error.kind, doing) {
+            (Kind::Format, Doing::LoadingKnown) => Doing::LoadingKnown,
+            (_, Doing::LoadingKnown) => Doing::Loading,
+            (_, other) => other,
+        };
         let (title, help, way_on) = match (error.kind, doing) {
             (Kind::Cancelled, _) => return None,
+            (_, Doing::LoadingKnown) => {
+                ("This is not the model that was asked for", "Try again: nothing of it was kept.", WayOn::Retry)
+            }
             (Kind::Lost, _) => (
                 "The engine stopped",
                 "Your text and task are still here. Restarting takes a moment; a stored model is not downloaded again.",
@@ -149,7 +159,7 @@ mod tests {
     fn every_failure_says_what_to_do() {
         use Kind::*;
         for kind in [Usage, Input, Format, Unsupported, Io, Network, Resource, Lost, Internal] {
-            for doing in [Doing::Loading, Doing::Preparing, Doing::Classifying] {
+            for doing in [Doing::Loading, Doing::LoadingKnown, Doing::Preparing, Doing::Classifying] {
                 let notice = Notice::new(&Error::new(kind, "it broke"), doing).expect("a failure");
                 assert!(!notice.title.is_empty() && !notice.help.is_empty(), "{kind:?} {doing:?}");
                 assert_eq!(notice.message, "It broke.");
@@ -165,6 +175,9 @@ mod tests {
             (Kind::Network, Doing::Loading, WayOn::Retry),
             (Kind::Resource, Doing::Loading, WayOn::Storage),
             (Kind::Unsupported, Doing::Loading, WayOn::ChooseModel),
+            (Kind::Format, Doing::Loading, WayOn::ChooseModel),
+            (Kind::Format, Doing::LoadingKnown, WayOn::Retry),
+            (Kind::Resource, Doing::LoadingKnown, WayOn::Storage),
             (Kind::Input, Doing::Preparing, WayOn::None),
         ] {
             assert_eq!(Notice::new(&Error::new(kind, "x"), doing).map(|notice| notice.way_on), Some(way_on));
