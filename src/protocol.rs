@@ -3,11 +3,15 @@
 //! Plain serde data, no behaviour: the page and the command line read the same types that the engine's floor writes.
 //! The page is compiled with this floor and those below it only, so a type that both sides need stands here.
 
+pub mod study;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::task::Task;
+
+pub use self::study::{DataFile, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
 pub const PROTOCOL_VERSION: u32 = 3;
@@ -381,6 +385,8 @@ pub enum Request {
         /// Its number.
         target: u64,
     },
+    /// Data and statistics, which need no model. Answered with `Study`.
+    Study(Box<StudyRequest>),
     /// What is kept on the device. Answered with `Storage`.
     Storage,
     /// Remove a kept model file. Answered with `Storage`.
@@ -418,6 +424,8 @@ pub enum Reply {
     Classified(Box<Classification>),
     /// The texts of a batch are classified.
     Batch(Box<BatchReply>),
+    /// An answer about data and statistics.
+    Study(Box<StudyReply>),
     /// What is kept on the device.
     Storage(StorageReport),
     /// It failed; everything that was there before still is.

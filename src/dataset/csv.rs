@@ -2,7 +2,7 @@
 
 use super::fields::{self, Fields};
 use super::table::{Record, Table, find_delimiter, name_of};
-use super::{Dataset, Example, Options};
+use super::{Dataset, Example, Layout, Options};
 use crate::error::{Error, Result};
 
 /// Rows that are looked at to guess columns by their content.
@@ -30,6 +30,7 @@ pub fn read(bytes: &[u8], tabs: bool, options: &Options) -> Result<Dataset> {
         let help = format!("the columns are {}; name the right one with --text-field", fields::list(&names));
         Error::input("no column can be the text").at_line(1).help(help)
     })?;
+    dataset.layout = Layout::new(&names, &fields);
     let mut row = 0_usize;
     while let Some(record) = table.next_record() {
         row += 1;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, Fields};
 use super::lines::{Lines, column, utf8};
-use super::{Dataset, Example, Options};
+use super::{Dataset, Example, Layout, Options};
 use crate::error::{Error, Result};
 
 /// Examples of a stream, one by one, in constant memory.
@@ -24,6 +24,8 @@ pub struct Reader<R> {
     rows: usize,
     /// Rows with messages that were not read.
     passed_over: usize,
+    /// What the first good row's keys were taken for.
+    layout: Option<Box<Layout>>,
 }
 
 /// Reads JSON lines.
@@ -42,6 +44,7 @@ pub fn read(bytes: impl BufRead, options: &Options) -> Result<Dataset> {
             reader.passed_over
         ));
     }
+    dataset.layout = reader.layout.map(|layout| *layout).unwrap_or_default();
     dataset.finished()
 }
 
@@ -66,7 +69,7 @@ pub fn write(examples: &[Example]) -> String {
 impl<R: BufRead> Reader<R> {
     /// A reader of a stream.
     pub fn new(reader: R, options: Options) -> Self {
-        Self { lines: Lines::new(reader), options, rows: 0, passed_over: 0 }
+        Self { lines: Lines::new(reader), options, rows: 0, passed_over: 0, layout: None }
     }
 }
 
@@ -85,11 +88,13 @@ impl<R: BufRead> Iterator for Reader<R> {
             self.rows += 1;
             let row = object(number, bytes).and_then(|(line, object)| {
                 let row = Row { number, line, object: &object, count: self.rows };
-                if object.contains_key("messages") && self.options.text_field.is_none() {
-                    row.chat(&self.options, &mut self.passed_over)
+                let (example, fields) = if object.contains_key("messages") && self.options.text_field.is_none() {
+                    row.chat(&self.options, &mut self.passed_over).map(|example| (example, row.chat_fields()))
                 } else {
                     row.flat(&self.options)
-                }
+                }?;
+                self.layout.get_or_insert_with(|| Box::new(Layout::new(&row.keys(), &fields)));
+                Ok(example)
             });
             return Some(row);
         }
@@ -161,8 +166,12 @@ impl Row<'_> {
         Error::input(message).at_line(self.number).at_column(column_of(self.line, key)).in_field(key)
     }
 
-    fn flat(&self, options: &Options) -> Result<Example> {
-        let names: Vec<&str> = self.object.keys().map(String::as_str).collect();
+    fn keys(&self) -> Vec<&str> {
+        self.object.keys().map(String::as_str).collect()
+    }
+
+    fn flat(&self, options: &Options) -> Result<(Example, Fields)> {
+        let names = self.keys();
         let mut fields = Fields::find(&names, options).map_err(|error| error.at_line(self.number))?;
         if fields.text.is_none() {
             let texts: Vec<_> = (0..names.len()).filter(|place| self.object[names[*place]].is_string()).collect();
@@ -181,13 +190,20 @@ impl Row<'_> {
             return Err(self.wrong(names[text], message).help("write the text in double quotes"));
         };
         let scalar = |place: Option<usize>| place.map_or(Ok(None), |place| self.scalar(names[place]));
-        Ok(Example {
+        let example = Example {
             id: scalar(fields.id)?.unwrap_or_else(|| self.count.to_string()),
             text: text.to_owned(),
             label: scalar(fields.label)?,
             group: scalar(fields.group)?,
             line: self.number,
-        })
+        };
+        Ok((example, fields))
+    }
+
+    /// The fields of a chat row: the messages hold the text.
+    fn chat_fields(&self) -> Fields {
+        let place = |key: &str| self.object.keys().position(|name| name == key);
+        Fields { text: place("messages"), label: None, group: place("group"), id: place("id") }
     }
 
     /// A value as trimmed text; `None` for null and the empty text.
@@ -220,8 +236,7 @@ impl Row<'_> {
         let answered = answer.map(|(_, content)| content.trim().to_owned()).filter(|label| !label.is_empty());
         let label = match &options.label_field {
             Some(key) if !self.object.contains_key(key) => {
-                let names: Vec<&str> = self.object.keys().map(String::as_str).collect();
-                return Err(fields::missing(key, &names, "--label-field").at_line(self.number));
+                return Err(fields::missing(key, &self.keys(), "--label-field").at_line(self.number));
             }
             Some(key) => self.scalar(key)?,
             None => answered,

@@ -19,6 +19,7 @@ pub mod csv;
 pub mod duplicates;
 mod fields;
 pub mod jsonl;
+mod layout;
 pub mod lines;
 pub mod predictions;
 pub mod sniff;
@@ -28,6 +29,7 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::layout::Layout;
 use crate::error::{Error, Result};
 
 /// Problems that are kept one by one; of further ones only the number is.
@@ -61,10 +63,13 @@ pub struct Dataset {
     pub left_out: usize,
     /// What was guessed or passed over, as sentences.
     pub notes: Vec<String>,
+    /// Which columns or keys there are and what each was taken for; empty for plain text.
+    pub layout: Layout,
 }
 
 /// How to read a data set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     /// The column or key of the text; guessed when absent.
     pub text_field: Option<String>,
@@ -85,7 +90,8 @@ pub struct Options {
 }
 
 /// How a text file's name becomes its rows' label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LabelFrom {
     /// `positive.txt` → `positive`.
     Stem,

@@ -35,6 +35,8 @@ impl Session {
             }
             // Batches are asked for by the pool, which hears the answers itself.
             Reply::Batch(_) => {}
+            // Studies have a worker of their own: `session::study` hears it.
+            Reply::Study(_) => {}
             Reply::Failed(error) => self.failed(id, &error),
         }
     }

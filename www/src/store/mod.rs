@@ -59,7 +59,7 @@ impl Store {
     pub async fn open(switches: &Switches) -> Self {
         let folder = match switches.no_storage {
             true => Err("storage is switched off by the page's address".to_owned()),
-            false => Folder::open().await.map_err(|error| error.message),
+            false => Folder::open(opfs::MODELS).await.map_err(|error| error.message),
         };
         Self { folder, full_after: switches.full_after }
     }

@@ -16,8 +16,10 @@ use super::blob::BlobReader;
 use super::exception;
 use super::reader::{HandleReader, ModelReader};
 
-/// The folder's name in the origin's root.
-const FOLDER: &str = "models";
+/// The folder of model files, in the origin's root.
+pub const MODELS: &str = "models";
+/// The folder of data sets, scores and labels.
+pub const STUDIES: &str = "studies";
 
 pub(super) async fn settled(promise: Promise) -> Result<JsValue, JsValue> {
     JsFuture::from(promise).await
@@ -37,11 +39,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, made where it is missing.
+    /// Opens a folder of the origin's root, made where it is missing.
     ///
     /// # Errors
     /// Where the browser has no private file system, or not in this window.
-    pub async fn open() -> Result<Self> {
+    pub async fn open(name: &str) -> Result<Self> {
         let unavailable = |reason: &str| Error::new(Kind::Resource, reason);
         let storage =
             storage_manager().ok_or_else(|| unavailable("this browser gives the page no storage (is it https?)"))?;
@@ -56,7 +58,7 @@ impl Folder {
         let root: FileSystemDirectoryHandle = settled(storage.get_directory()).await.map_err(refused)?.unchecked_into();
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
-        let handle = settled(root.get_directory_handle_with_options(FOLDER, &options)).await.map_err(refused)?;
+        let handle = settled(root.get_directory_handle_with_options(name, &options)).await.map_err(refused)?;
         Ok(Self { handle: handle.unchecked_into() })
     }
 

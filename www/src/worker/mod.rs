@@ -13,6 +13,7 @@ pub mod gate;
 pub mod job;
 pub mod model;
 pub mod queue;
+pub mod study;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -133,6 +134,7 @@ impl Desk {
                 self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
             }),
             Request::Batch(request) => self.take_batch(id, *request),
+            Request::Study(request) => self.study(id, *request),
             Request::LoadModel { .. } | Request::SetTask { .. } | Request::Classify { .. } => {
                 let superseded = self.queue.borrow_mut().push(message);
                 for older in superseded {

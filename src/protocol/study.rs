@@ -1,0 +1,83 @@
+//! What the page asks of the worker that keeps data and does statistics: no model is loaded for these.
+//!
+//! The page never holds a whole file: the worker reads it and hands over rows in pieces, so that nothing freezes. What
+//! the page shows of a finished run is computed there too, from the same `predictions.jsonl` that can be taken home:
+//! page and command line read the same bytes, so their numbers agree.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Example, Layout, Options};
+use crate::error::Error;
+
+/// A file that the person picked or dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its name, with the folder where one was dropped.
+    pub name: String,
+    /// `blob:` URL made from it.
+    pub url: String,
+}
+
+/// What the page may ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudyRequest {
+    /// Read a data set. Answered with `Rows`, several times, and then `Read`.
+    Read {
+        /// One file of any format, or the text files of a folder.
+        files: Vec<DataFile>,
+        /// How to read them.
+        options: Options,
+        /// The most rows to hand over; of more, a sample that keeps the labels' proportions.
+        limit: usize,
+    },
+    /// Keep a text under a name, for the next visit. Answered with `Kept`.
+    Keep {
+        /// The name.
+        name: String,
+        /// The text.
+        text: String,
+    },
+    /// Give back what was kept. Answered with `Text`.
+    Recall {
+        /// The name.
+        name: String,
+    },
+    /// Remove everything that was kept. Answered with `Kept`.
+    EraseAll,
+}
+
+/// What the worker answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudyReply {
+    /// Some of the rows, in order; more to come.
+    Rows(Vec<Example>),
+    /// All rows were handed over.
+    Read(Box<ReadReport>),
+    /// It is done.
+    Kept,
+    /// What was kept under the name, if anything.
+    Text(Option<String>),
+}
+
+/// What was found in a data set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReadReport {
+    /// Which columns or keys there are, and what each was taken for.
+    pub layout: Layout,
+    /// Good rows in the data.
+    pub rows: usize,
+    /// Rows that were handed over: fewer where the data has more than the limit.
+    pub handed_over: usize,
+    /// Labels with their number of rows, in order of first appearance.
+    pub labels: Vec<(String, usize)>,
+    /// What is wrong with the rows that were left out, the first thousand.
+    pub problems: Vec<Error>,
+    /// How many were left out.
+    pub left_out: usize,
+    /// What was guessed or passed over, as sentences.
+    pub notes: Vec<String>,
+    /// What should be known before anything runs: repeats, a single label, few rows.
+    pub warnings: Vec<String>,
+}

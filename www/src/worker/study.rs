@@ -1,0 +1,132 @@
+//! The worker's statistics lane: data sets are read, texts are kept. It needs no model, and usually runs in a worker of
+//! its own, so that neither typing nor a run waits for it.
+
+use std::rc::Rc;
+
+use candor::dataset::{self, Dataset, Options, duplicates, split};
+use candor::error::{Error, Kind, Result};
+use candor::protocol::{DataFile, ReadReport, Reply, StudyReply, StudyRequest};
+use js_sys::Uint8Array;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Response, WorkerGlobalScope};
+
+use super::Desk;
+use crate::store::exception;
+use crate::store::opfs::{Folder, STUDIES};
+
+/// Rows of one message: few enough that the page takes them in between two frames.
+const PIECE: usize = 1000;
+/// Bytes beyond which a file is refused: reading it would take more memory than a tab has.
+const LARGEST_FILE: u64 = 1 << 30;
+/// Seed of the sample that is drawn from too large data.
+const SEED: u64 = 0;
+
+impl Desk {
+    pub(super) fn study(self: Rc<Self>, id: u64, request: StudyRequest) {
+        spawn_local(async move {
+            let outcome = match request {
+                StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
+                StudyRequest::Keep { name, text } => self.keep(&name, &text).await,
+                StudyRequest::Recall { name } => self.recall(&name).await,
+                StudyRequest::EraseAll => self.erase_all().await,
+            };
+            self.answer(id, outcome.map_or_else(Reply::Failed, |reply| Reply::Study(Box::new(reply))));
+        });
+    }
+
+    async fn read_data(&self, id: u64, files: &[DataFile], options: &Options, limit: usize) -> Result<StudyReply> {
+        let mut contents = Vec::with_capacity(files.len());
+        for file in files {
+            contents.push((file.name.clone(), bytes_of(file).await?));
+        }
+        let dataset = match &contents[..] {
+            [(name, bytes)] => dataset::read(name, bytes, options)?,
+            [] => return Err(Error::usage("no file was given").help("choose a file, or drop one")),
+            _ => dataset::read_folder(&contents, options)?,
+        };
+        drop(contents);
+        let (dataset, rows) = limited(dataset, limit);
+        for piece in dataset.examples.chunks(PIECE) {
+            self.answer(id, Reply::Study(Box::new(StudyReply::Rows(piece.to_vec()))));
+        }
+        Ok(StudyReply::Read(Box::new(report(dataset, rows))))
+    }
+
+    async fn keep(&self, name: &str, text: &str) -> Result<StudyReply> {
+        let folder = self.studies().await?;
+        let writer = folder.writer(name).await?;
+        let bytes = Uint8Array::from(text.as_bytes());
+        // A crash between the two leaves a text that cannot be read, which is told; it never leaves two halves.
+        writer.truncate(0)?;
+        writer.write_at(0, &bytes)?;
+        writer.flush()?;
+        Ok(StudyReply::Kept)
+    }
+
+    async fn recall(&self, name: &str) -> Result<StudyReply> {
+        let text = self.studies().await?.text(name).await?;
+        Ok(StudyReply::Text(text.filter(|text| !text.is_empty())))
+    }
+
+    async fn erase_all(&self) -> Result<StudyReply> {
+        let folder = self.studies().await?;
+        for (name, _) in folder.list().await? {
+            folder.remove(&name).await?;
+        }
+        Ok(StudyReply::Kept)
+    }
+
+    async fn studies(&self) -> Result<Folder> {
+        if self.switches.no_storage {
+            return Err(Error::new(Kind::Resource, "storage is switched off by the page's address"));
+        }
+        Folder::open(STUDIES).await
+    }
+}
+
+/// At most `limit` rows, and how many there were.
+fn limited(mut dataset: Dataset, limit: usize) -> (Dataset, usize) {
+    let rows = dataset.examples.len();
+    if rows > limit {
+        let chosen = split::sample(&dataset.examples, limit, SEED);
+        let mut next = chosen.iter().peekable();
+        let mut row = 0;
+        dataset.examples.retain(|_| {
+            let kept = next.next_if_eq(&&row).is_some();
+            row += 1;
+            kept
+        });
+    }
+    (dataset, rows)
+}
+
+fn report(dataset: Dataset, rows: usize) -> ReadReport {
+    ReadReport {
+        rows,
+        handed_over: dataset.examples.len(),
+        labels: dataset.label_counts().into_iter().map(|(label, count)| (label.to_owned(), count)).collect(),
+        warnings: duplicates::warnings(&dataset.examples),
+        layout: dataset.layout,
+        problems: dataset.problems,
+        left_out: dataset.left_out,
+        notes: dataset.notes,
+    }
+}
+
+/// The content of a picked file.
+async fn bytes_of(file: &DataFile) -> Result<Vec<u8>> {
+    let named = |error: Error| error.at_file(&file.name).help("pick the file again");
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    let response = JsFuture::from(scope.fetch_with_str(&file.url)).await;
+    let response: Response = response.map_err(|thrown| named(exception("reading", &thrown)))?.unchecked_into();
+    let length = response.headers().get("Content-Length").ok().flatten().and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > LARGEST_FILE) {
+        return Err(Error::new(Kind::Resource, "the file is larger than a tab can read at once")
+            .at_file(&file.name)
+            .help("cut it into files of less than 1 GB; the command line reads any size"));
+    }
+    let buffer = response.array_buffer().map_err(|thrown| named(exception("reading", &thrown)))?;
+    let buffer = JsFuture::from(buffer).await.map_err(|thrown| named(exception("reading", &thrown)))?;
+    Ok(Uint8Array::new(&buffer).to_vec())
+}
