@@ -14,7 +14,7 @@ use crate::task::Task;
 pub use self::study::{DataFile, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn json_lines_show_the_first_row_s_keys() {
-        let flat = layout("a.jsonl", "{\"sentence\": \"a\", \"label\": 1}\n{\"sentence\": \"b\"}\n", &Options::default());
+        let flat =
+            layout("a.jsonl", "{\"sentence\": \"a\", \"label\": 1}\n{\"sentence\": \"b\"}\n", &Options::default());
         assert_eq!((flat.text.as_deref(), flat.label.as_deref()), (Some("sentence"), Some("label")));
         let chat = "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}], \"n\": 1}\n";
         let chat = layout("a.jsonl", chat, &Options::default());

@@ -38,6 +38,13 @@ pub enum StudyRequest {
         /// The text.
         text: String,
     },
+    /// Keep a text behind what is kept under the name already. Answered with `Kept`.
+    Append {
+        /// The name.
+        name: String,
+        /// The text.
+        text: String,
+    },
     /// Give back what was kept. Answered with `Text`.
     Recall {
         /// The name.

@@ -109,7 +109,10 @@ fn the_keyboard_keeps_its_place_when_a_button_goes() {
         page.load_model().await;
         page.settle().await;
         let place = page.script("return document.activeElement.id;", "").await;
-        assert_eq!(place, "result", "the button that loads the model is gone; the card that took its place has the focus");
+        assert_eq!(
+            place, "result",
+            "the button that loads the model is gone; the card that took its place has the focus"
+        );
     });
 }
 

@@ -10,10 +10,12 @@ use crate::components::navigation::Navigation;
 use crate::components::term::{Glossary, GlossaryPanel};
 use crate::link;
 use crate::pages::classify::ClassifyPage;
+use crate::pages::evaluate::EvaluatePage;
 use crate::pages::help::HelpPage;
 use crate::pages::speed::SpeedPage;
 use crate::session::Session;
 use crate::session::speed::Speed;
+use crate::session::study::Study;
 use crate::state::place::Place;
 
 /// The application.
@@ -21,6 +23,8 @@ use crate::state::place::Place;
 pub fn App() -> impl IntoView {
     let session = Session::start();
     provide_context(session);
+    let study = Study::new(session);
+    provide_context(study);
     provide_context(Glossary::new());
     provide_context(Speed::new(session));
     link::watch_requests(move |url, at, bytes| {
@@ -28,6 +32,12 @@ pub fn App() -> impl IntoView {
     });
 
     let place = RwSignal::new(Place::from_hash(&browser::hash()));
+    // Its worker, and what was kept, come with the first look.
+    Effect::new(move |_| {
+        if place.with(|place| *place == Place::Evaluate) {
+            study.open();
+        }
+    });
     let listener = window_event_listener(leptos::ev::hashchange, move |_| {
         let next = Place::from_hash(&browser::hash());
         let moved = place.with_untracked(|place| !place.is_same_page(&next));
@@ -55,7 +65,7 @@ pub fn App() -> impl IntoView {
             <Header/>
             <Navigation place=place/>
             <main class="page" id="main" tabindex="-1">
-                // Both places stay in the page, so that nothing typed is lost by looking something up.
+                // These places stay in the page, so that nothing typed is lost by looking something up.
                 <div class="page-inner" hidden=move || place.with(|place| *place != Place::Classify)>
                     <ClassifyPage/>
                 </div>
@@ -64,6 +74,9 @@ pub fn App() -> impl IntoView {
                         <SpeedPage/>
                     </div>
                 </Show>
+                <div class="page-inner" hidden=move || place.with(|place| *place != Place::Evaluate)>
+                    <EvaluatePage/>
+                </div>
                 <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>
                     <div class="page-inner">
                         <HelpPage place=place/>

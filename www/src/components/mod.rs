@@ -1,6 +1,7 @@
 //! The parts that places are made of. Each reads signals of [`crate::session`] and decides nothing itself.
 
 pub mod dialog;
+pub mod evaluate;
 pub mod header;
 pub mod icon;
 pub mod label_colour;

@@ -9,6 +9,7 @@ fn shape(place: &Place) -> Shape {
     match place {
         Place::Classify => Shape::Classify,
         Place::Speed => Shape::Device,
+        Place::Evaluate => Shape::Evaluate,
         Place::Help(_) => Shape::Help,
     }
 }

@@ -1,5 +1,6 @@
 //! The places of the page.
 
 pub mod classify;
+pub mod evaluate;
 pub mod help;
 pub mod speed;

@@ -7,6 +7,7 @@ mod classifying;
 mod loading;
 mod replies;
 pub mod speed;
+pub mod study;
 mod tasks;
 mod workers;
 

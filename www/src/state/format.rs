@@ -163,6 +163,31 @@ pub fn ending(text: &str, characters: usize) -> String {
     if total > characters { format!("…{tail}") } else { tail }
 }
 
+/// A text in one line, cut behind so many characters.
+pub fn shortened(text: &str, characters: usize) -> String {
+    // Long texts are not looked at to their end.
+    let mut line = String::new();
+    let mut count = 0;
+    for word in text.split_whitespace() {
+        if count > 0 {
+            line.push(' ');
+            count += 1;
+        }
+        for character in word.chars() {
+            if count == characters {
+                return format!("{}…", line.trim_end());
+            }
+            line.push(character);
+            count += 1;
+        }
+        if count >= characters {
+            break;
+        }
+    }
+    let taken = line.split_whitespace().count();
+    if text.split_whitespace().nth(taken).is_some() { format!("{}…", line.trim_end()) } else { line }
+}
+
 /// The same position as browsers count it in a text field: UTF-16 units instead of characters.
 pub fn utf16_position(text: &str, characters: usize) -> u32 {
     let units: usize = text.chars().take(characters).map(char::len_utf16).sum();
@@ -172,6 +197,21 @@ pub fn utf16_position(text: &str, characters: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_are_cut_behind() {
+        for (text, characters, expected) in [
+            ("one two", 20, "one two"),
+            (" one\n two ", 7, "one two"),
+            ("one two", 6, "one tw…"),
+            ("one two", 3, "one…"),
+            ("one two", 4, "one…"),
+            ("", 5, ""),
+            ("äöü", 2, "äö…"),
+        ] {
+            assert_eq!(shortened(text, characters), expected, "{text:?} {characters}");
+        }
+    }
 
     #[test]
     fn percentages_have_one_digit_and_never_lie_at_the_ends() {

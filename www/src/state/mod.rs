@@ -8,6 +8,7 @@
 //! | [`reading`] | what does a classification say? |
 //! | [`steps`] | how did that number come about? |
 //! | [`shelf`], [`draft`] | which tasks are there, and what is being edited? |
+//! | [`evaluation`] | what do many labelled texts say? |
 //! | [`notice`] | what went wrong, and what now? |
 //! | [`speed`] | how fast is it on this device? |
 //! | [`network`] | what has left this device? |
@@ -15,6 +16,7 @@
 //! | [`format`] | how is a number written? |
 
 pub mod draft;
+pub mod evaluation;
 #[cfg(test)]
 mod fixture;
 pub mod format;

@@ -141,7 +141,15 @@ mod tests {
         ] {
             assert_eq!(model_host(url), expected.map(str::to_owned), "{url}");
         }
-        for url in ["", "huggingface.co/x", "http://host.example/x", "ftp://x/y", "https:///x", "https://a b/x", "https://user:pw@host.example/x"] {
+        for url in [
+            "",
+            "huggingface.co/x",
+            "http://host.example/x",
+            "ftp://x/y",
+            "https:///x",
+            "https://a b/x",
+            "https://user:pw@host.example/x",
+        ] {
             assert!(model_host(url).is_err(), "{url}");
         }
     }

@@ -11,12 +11,14 @@ pub enum Place {
     Classify,
     /// How fast it is on this device.
     Speed,
+    /// Many labelled texts say how far the model may be believed.
+    Evaluate,
     /// What this is, and the glossary; with the entry to open.
     Help(Option<String>),
 }
 
 /// The places of the navigation, in order. How fast it is is asked from the model's panel and from the help.
-pub const NAVIGATION: [Place; 2] = [Place::Classify, Place::Help(None)];
+pub const NAVIGATION: [Place; 3] = [Place::Classify, Place::Evaluate, Place::Help(None)];
 
 impl Place {
     /// The place an address names; an unknown one is the first place, so that old links still land somewhere useful.
@@ -25,6 +27,7 @@ impl Place {
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         match parts.next() {
             Some("speed") => Self::Speed,
+            Some("evaluate") => Self::Evaluate,
             Some("help") => Self::Help(parts.next().map(str::to_owned)),
             _ => Self::Classify,
         }
@@ -35,6 +38,7 @@ impl Place {
         match self {
             Self::Classify => "#/classify".to_owned(),
             Self::Speed => "#/speed".to_owned(),
+            Self::Evaluate => "#/evaluate".to_owned(),
             Self::Help(None) => "#/help".to_owned(),
             Self::Help(Some(entry)) => format!("#/help/{entry}"),
         }
@@ -45,6 +49,7 @@ impl Place {
         match self {
             Self::Classify => "Classify",
             Self::Speed => "Speed",
+            Self::Evaluate => "Evaluate",
             Self::Help(_) => "Help",
         }
     }
@@ -72,6 +77,7 @@ mod tests {
             ("#/classify", Place::Classify),
             ("#/classify/", Place::Classify),
             ("#/speed", Place::Speed),
+            ("#/evaluate", Place::Evaluate),
             ("#/help", Place::Help(None)),
             ("#/help/", Place::Help(None)),
             ("#/help/token", Place::Help(Some("token".to_owned()))),
@@ -80,7 +86,7 @@ mod tests {
         ] {
             assert_eq!(Place::from_hash(hash), place, "{hash}");
         }
-        for place in [Place::Classify, Place::Help(None), Place::Help(Some("bias".to_owned()))] {
+        for place in [Place::Classify, Place::Evaluate, Place::Help(None), Place::Help(Some("bias".to_owned()))] {
             assert_eq!(Place::from_hash(&place.hash()), place);
         }
     }

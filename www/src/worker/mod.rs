@@ -24,7 +24,8 @@ use candor::engine::Control;
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
-    BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, ToWorker,
+    BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, StudyRequest,
+    ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
@@ -82,6 +83,8 @@ struct Desk {
     batches: RefCell<VecDeque<(u64, BatchRequest)>>,
     batching: Cell<bool>,
     running_batch: RefCell<Option<(u64, Stop)>>,
+    studies: RefCell<VecDeque<(u64, StudyRequest)>>,
+    studying: Cell<bool>,
     model: RefCell<Option<Rc<Model>>>,
     store: RefCell<Option<Rc<Store>>>,
     switches: Switches,
@@ -100,6 +103,8 @@ impl Desk {
             batches: RefCell::default(),
             batching: Cell::new(false),
             running_batch: RefCell::default(),
+            studies: RefCell::default(),
+            studying: Cell::new(false),
             model: RefCell::default(),
             store: RefCell::default(),
             switches: Switches::of_worker(),

@@ -23,16 +23,28 @@ const LARGEST_FILE: u64 = 1 << 30;
 const SEED: u64 = 0;
 
 impl Desk {
+    /// Takes a request; it waits for those before it, so that what is kept last is what was asked last.
     pub(super) fn study(self: Rc<Self>, id: u64, request: StudyRequest) {
-        spawn_local(async move {
+        self.studies.borrow_mut().push_back((id, request));
+        if !self.studying.replace(true) {
+            spawn_local(self.work_on_studies());
+        }
+    }
+
+    async fn work_on_studies(self: Rc<Self>) {
+        loop {
+            let next = self.studies.borrow_mut().pop_front();
+            let Some((id, request)) = next else { break };
             let outcome = match request {
                 StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
-                StudyRequest::Keep { name, text } => self.keep(&name, &text).await,
+                StudyRequest::Keep { name, text } => self.keep(&name, &text, false).await,
+                StudyRequest::Append { name, text } => self.keep(&name, &text, true).await,
                 StudyRequest::Recall { name } => self.recall(&name).await,
                 StudyRequest::EraseAll => self.erase_all().await,
             };
             self.answer(id, outcome.map_or_else(Reply::Failed, |reply| Reply::Study(Box::new(reply))));
-        });
+        }
+        self.studying.set(false);
     }
 
     async fn read_data(&self, id: u64, files: &[DataFile], options: &Options, limit: usize) -> Result<StudyReply> {
@@ -53,31 +65,30 @@ impl Desk {
         Ok(StudyReply::Read(Box::new(report(dataset, rows))))
     }
 
-    async fn keep(&self, name: &str, text: &str) -> Result<StudyReply> {
-        let folder = self.studies().await?;
-        let writer = folder.writer(name).await?;
-        let bytes = Uint8Array::from(text.as_bytes());
-        // A crash between the two leaves a text that cannot be read, which is told; it never leaves two halves.
-        writer.truncate(0)?;
-        writer.write_at(0, &bytes)?;
+    async fn keep(&self, name: &str, text: &str, behind: bool) -> Result<StudyReply> {
+        let writer = self.study_folder().await?.writer(name).await?;
+        if !behind {
+            writer.truncate(0)?;
+        }
+        writer.write_at(writer.size()?, &Uint8Array::from(text.as_bytes()))?;
         writer.flush()?;
         Ok(StudyReply::Kept)
     }
 
     async fn recall(&self, name: &str) -> Result<StudyReply> {
-        let text = self.studies().await?.text(name).await?;
+        let text = self.study_folder().await?.text(name).await?;
         Ok(StudyReply::Text(text.filter(|text| !text.is_empty())))
     }
 
     async fn erase_all(&self) -> Result<StudyReply> {
-        let folder = self.studies().await?;
+        let folder = self.study_folder().await?;
         for (name, _) in folder.list().await? {
             folder.remove(&name).await?;
         }
         Ok(StudyReply::Kept)
     }
 
-    async fn studies(&self) -> Result<Folder> {
+    async fn study_folder(&self) -> Result<Folder> {
         if self.switches.no_storage {
             return Err(Error::new(Kind::Resource, "storage is switched off by the page's address"));
         }

@@ -1,0 +1,7 @@
+//! The parts of the Evaluate place.
+
+pub mod data_source;
+pub mod label_meanings;
+pub mod preview;
+pub mod row_table;
+pub mod run;

@@ -1,0 +1,192 @@
+//! The scored rows as a long table, of which only what is in sight is in the page.
+
+use std::sync::Arc;
+
+use leptos::html;
+use leptos::prelude::*;
+
+use crate::browser;
+use crate::components::label_colour::Swatch;
+use crate::session::session;
+use crate::session::study::study;
+use crate::state::evaluation::material::Material;
+use crate::state::evaluation::view::{Listing, Window};
+use crate::state::format;
+
+/// Height of a row in pixels, as the style sheet has it.
+const ROW: f64 = 44.0;
+/// Height of the frame in pixels, as the style sheet has it.
+const FRAME: f64 = 440.0;
+/// Characters of a text that are shown.
+const CHARACTERS: usize = 140;
+
+/// The scored rows.
+#[component]
+pub fn RowTable(
+    /// What was run.
+    material: Arc<Material>,
+) -> impl IntoView {
+    let (session, study) = (session(), study());
+    let frame = NodeRef::<html::Div>::new();
+    let top = RwSignal::new(0.0);
+    let material = StoredValue::new(material);
+    let listed = Memo::new(move |_| {
+        let listing = study.listing.get();
+        material.with_value(|material| {
+            study.labels.with(|labels| {
+                study.scores.with(|scores| {
+                    (0..material.rows.len())
+                        .filter(|&row| scores.row(row, material, labels).is_some_and(|row| listing.takes(&row)))
+                        .collect::<Vec<usize>>()
+                })
+            })
+        })
+    });
+    let window = Memo::new(move |_| listed.with(|rows| Window::new(rows.len(), ROW, top.get(), FRAME)));
+    Effect::new(move |_| {
+        study.listing.track();
+        if let Some(frame) = frame.get_untracked() {
+            frame.set_scroll_top(0);
+        }
+    });
+    let colour = move |name: &str| {
+        study.scored_with.with(|task| task.as_ref()?.labels.iter().position(|label| label.name == name))
+    };
+    let shown = move || {
+        let Window { first, end } = window.get();
+        let rows: Vec<usize> = listed.with(|rows| rows[first.min(rows.len())..end.min(rows.len())].to_vec());
+        let material = material.get_value();
+        study.labels.with(|labels| {
+            study.scores.with(|scores| {
+                rows.into_iter()
+                    .enumerate()
+                    .filter_map(|(place, row)| {
+                        let prediction = scores.row(row, &material, labels)?;
+                        let mark = match prediction.correct {
+                            Some(true) => "right",
+                            Some(false) => "wrong",
+                            None => "",
+                        };
+                        let expected = prediction.expected.clone().unwrap_or_else(|| format::MISSING.to_owned());
+                        Some(view! {
+                            <tr aria-rowindex=(first + place + 2).to_string() class:row-wrong=prediction.correct == Some(false)>
+                                <td class="number">{prediction.id.clone()}</td>
+                                <td class="long-text">
+                                    <bdi title=format::shortened(&prediction.text, 600)>
+                                        {format::shortened(&prediction.text, CHARACTERS)}
+                                    </bdi>
+                                </td>
+                                <td>{expected}</td>
+                                <td>
+                                    <span class="supports-inner">
+                                        <Swatch index=colour(&prediction.label)/>
+                                        {prediction.label.clone()}
+                                    </span>
+                                </td>
+                                <td class="number">{format::percent(prediction.confidence)}</td>
+                                <td>{mark}</td>
+                            </tr>
+                        })
+                    })
+                    .collect_view()
+            })
+        })
+    };
+    let count = move || listed.with(Vec::len);
+    let exported = RwSignal::new(None::<String>);
+    view! {
+        <Show when=move || { study.scores.with(|scores| scores.done() > 0) }>
+            <section class="card" aria-labelledby="rows-title" id="rows">
+                <div class="card-head">
+                    <h2 id="rows-title" data-testid="rows-title">
+                        {move || study.listing.with(Listing::words)} " "
+                        <span class="soft">{move || format::count(count() as u64)}</span>
+                    </h2>
+                    <div class="buttons">
+                        <label class="visually-hidden" for="listing">"Which rows"</label>
+                        <select
+                            class="select select-small"
+                            id="listing"
+                            on:change=move |event| {
+                                study.listing.set(match event_target_value(&event).as_str() {
+                                    "right" => Listing::Right,
+                                    "wrong" => Listing::Wrong,
+                                    _ => Listing::All,
+                                });
+                            }
+                        >
+                            <option value="all" selected=move || study.listing.with(|l| *l == Listing::All)>"All"</option>
+                            <option value="wrong" selected=move || study.listing.with(|l| *l == Listing::Wrong)>"Wrong"</option>
+                            <option value="right" selected=move || study.listing.with(|l| *l == Listing::Right)>"Right"</option>
+                            <option
+                                value="picture"
+                                hidden
+                                selected=move || study.listing.with(|l| matches!(l, Listing::Stripe(..) | Listing::Cell(..)))
+                            >
+                                "From a picture"
+                            </option>
+                        </select>
+                        <button
+                            type="button"
+                            class="button button-small"
+                            id="export-predictions"
+                            on:click=move |_| {
+                                let saved = study
+                                    .predictions()
+                                    .ok()
+                                    .and_then(|text| browser::save_file("predictions.jsonl", &text));
+                                exported
+                                    .set(saved.is_none().then(|| "The browser did not save the file.".to_owned()));
+                            }
+                        >
+                            "Take home: predictions.jsonl"
+                        </button>
+                    </div>
+                </div>
+                <p class="wrong" role="alert" hidden=move || exported.with(Option::is_none)>{move || exported.get()}</p>
+                <div
+                    class="row-frame"
+                    tabindex="0"
+                    role="region"
+                    aria-label="Scored rows"
+                    node_ref=frame
+                    on:scroll=move |_| {
+                        if let Some(frame) = frame.get_untracked() {
+                            top.set(f64::from(frame.scroll_top()));
+                        }
+                    }
+                >
+                    <table class="table row-table" aria-rowcount=move || (count() + 1).to_string()>
+                        <thead>
+                            <tr aria-rowindex="1">
+                                <th scope="col" class="number">"Row"</th>
+                                <th scope="col">"Text"</th>
+                                <th scope="col">"Label"</th>
+                                <th scope="col">"Model"</th>
+                                <th scope="col" class="number">"Confidence"</th>
+                                <th scope="col">"Outcome"</th>
+                            </tr>
+                        </thead>
+                        <tbody>
+                            <tr class="row-space" aria-hidden="true">
+                                <td colspan="6" style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
+                            </tr>
+                            {shown}
+                            <tr class="row-space" aria-hidden="true">
+                                <td
+                                    colspan="6"
+                                    style:block-size=move || {
+                                        format!("{}px", count().saturating_sub(window.get().end) as f64 * ROW)
+                                    }
+                                ></td>
+                            </tr>
+                        </tbody>
+                    </table>
+                </div>
+                <Show when=move || !session.is_ready()>
+                    <p class="small soft">"These scores were kept from an earlier visit."</p>
+                </Show>
+            </section>
+        </Show>
+    }
+}

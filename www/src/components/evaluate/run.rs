@@ -1,0 +1,227 @@
+//! The run: what it will take, how far it is, and what it said so far.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use crate::browser;
+use crate::components::icon::{Icon, Shape};
+use crate::models;
+use crate::pool::BatchProgress;
+use crate::session::study::{Running, study};
+use crate::session::{Engine, session};
+use crate::state::evaluation::material::Material;
+use crate::state::evaluation::scores::Scores;
+use crate::state::format;
+use crate::state::notice::sentence;
+use crate::state::place::Place;
+
+/// The task, and the button that starts the run; while it runs, how far it is.
+#[component]
+pub fn RunCard(
+    /// What is run.
+    material: Arc<Material>,
+) -> impl IntoView {
+    let (session, study) = (session(), study());
+    let task = move || {
+        session.shelf.with(|shelf| {
+            let task = &shelf.chosen().draft;
+            let labels: Vec<&str> = task.labels.iter().take(6).map(|label| label.name.as_str()).collect();
+            format!("{} ({})", task.name, labels.join(", "))
+        })
+    };
+    view! {
+        <section class="card" aria-labelledby="run-title" data-testid="run-card">
+            <h2 id="run-title">"Let the model read them"</h2>
+            <p>
+                "Task: " <strong>{task}</strong> ". "
+                <a href=Place::Classify.hash()>"Choose or edit the task"</a>
+            </p>
+            {move || {
+                if !session.is_ready() {
+                    return view! { <NeedsModel/> }.into_any();
+                }
+                match study.running.get() {
+                    Running::Under(progress) => view! { <Progress progress=progress/> }.into_any(),
+                    Running::Failed(error) => {
+                        let message = sentence(&error.to_string());
+                        view! {
+                            <div class="notice" role="alert" data-testid="run-error">
+                                <p class="notice-title">"The run stopped"</p>
+                                <p>{message} " What is scored stays."</p>
+                            </div>
+                            <Start/>
+                        }
+                            .into_any()
+                    }
+                    Running::Not => view! { <Start/> }.into_any(),
+                }
+            }}
+            <Tally material=material/>
+        </section>
+    }
+}
+
+/// Without a model nothing can run: how to get one.
+#[component]
+fn NeedsModel() -> impl IntoView {
+    let session = session();
+    move || {
+        let loading = session.loading.with(|loading| loading.as_ref().map(|loading| loading.name()));
+        let fraction = session.load_meter.with(|meter| meter.reading().fraction);
+        match (session.engine.get(), loading) {
+            (Engine::Down(notice), _) => view! {
+                <p class="soft">{notice.title} ". " <a href=Place::Classify.hash()>"See why, and restart it"</a></p>
+            }
+            .into_any(),
+            (_, Some(name)) => {
+                let percent = fraction.map(|fraction| format!(" · {:.0}%", fraction * 100.0)).unwrap_or_default();
+                view! { <p role="status">"Loading " {name} {percent} "…"</p> }.into_any()
+            }
+            (_, None) if session.model.with(Option::is_some) => {
+                view! { <p class="soft">"Preparing the task…"</p> }.into_any()
+            }
+            (engine, None) => view! {
+                <div class="buttons">
+                    <button
+                        type="button"
+                        class="button button-primary"
+                        data-testid="evaluate-load-model"
+                        disabled=engine != Engine::Up
+                        on:click=move |_| session.load_default()
+                    >
+                        <Icon shape=Shape::Download/>
+                        <span>"Load the model · " {format::bytes(models::DEFAULT.bytes)}</span>
+                    </button>
+                </div>
+            }
+            .into_any(),
+        }
+    }
+}
+
+/// The button that starts, or goes on with, the run.
+#[component]
+fn Start() -> impl IntoView {
+    let study = study();
+    let counts = Memo::new(move |_| study.scores.with(|scores| (scores.done(), scores.missing().len())));
+    move || match counts.get() {
+        (_, 0) => view! { <p data-testid="run-complete">"Every text is scored. Scores are kept on this device."</p> }
+            .into_any(),
+        (done, missing) => {
+            let texts = format::counted(missing as u64, "text");
+            let words = if done == 0 { format!("Score {texts}") } else { format!("Go on: {texts} to score") };
+            view! {
+                <div class="buttons">
+                    <button
+                        type="button"
+                        class="button button-primary"
+                        id="start-run"
+                        on:click=move |_| {
+                            study.run();
+                            request_animation_frame(|| browser::focus_if_lost("pause-run"));
+                        }
+                    >
+                        {words}
+                    </button>
+                </div>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// How far the run is.
+#[component]
+fn Progress(
+    /// What the pool says.
+    progress: BatchProgress,
+) -> impl IntoView {
+    let study = study();
+    let paused = progress.paused;
+    let percentage = if progress.total > 0 { progress.done as f64 / progress.total as f64 * 100.0 } else { 0.0 };
+    let mut detail =
+        format!("{} of {}", format::count(progress.done as u64), format::counted(progress.total as u64, "text"));
+    if let Some(rate) = progress.rows_per_second.filter(|_| !paused) {
+        detail.push_str(&format!(" · {} texts/s", format::rate(rate)));
+    }
+    if let Some(seconds) = progress.seconds_left.filter(|_| !paused) {
+        detail.push_str(&format!(" · {}", format::time_left(seconds)));
+    }
+    if progress.workers > 1 {
+        detail.push_str(&format!(" · {} workers", progress.workers));
+    }
+    view! {
+        <div class="progress" data-testid="run-progress">
+            <div class="progress-head">
+                <span class="progress-title" id="run-progress-title">
+                    {if paused { "Paused" } else { "The model reads" }}
+                </span>
+                <span class="small soft">{format!("{percentage:.0}%")}</span>
+            </div>
+            <div
+                class="progress-track"
+                role="progressbar"
+                aria-labelledby="run-progress-title"
+                aria-valuemin="0"
+                aria-valuemax="100"
+                aria-valuenow=format!("{percentage:.0}")
+                aria-valuetext=detail.clone()
+            >
+                <div class="progress-fill" style:inline-size=format!("{percentage:.1}%")></div>
+            </div>
+            <div class="progress-head">
+                <span class="small soft" data-testid="run-detail">{detail}</span>
+                <span class="buttons">
+                    <button
+                        type="button"
+                        class="button button-small"
+                        id="pause-run"
+                        on:click=move |_| {
+                            study.pause(!paused);
+                            request_animation_frame(|| browser::focus_if_lost("pause-run"));
+                        }
+                    >
+                        {if paused { "Go on" } else { "Pause" }}
+                    </button>
+                    <button type="button" class="button button-small" id="cancel-run" on:click=move |_| study.cancel()>
+                        "Stop"
+                    </button>
+                </span>
+            </div>
+            {progress.note.map(|note| view! { <p class="small soft">{sentence(&note)}</p> })}
+        </div>
+    }
+}
+
+/// How many of the rows that count are right so far.
+#[component]
+fn Tally(
+    /// What is run.
+    material: Arc<Material>,
+) -> impl IntoView {
+    let study = study();
+    let tally = Memo::new(move |_| {
+        study.labels.with(|labels| study.scores.with(|scores: &Scores| scores.tally(&material, labels)))
+    });
+    move || {
+        let (known, right) = tally.get();
+        (known > 0).then(|| {
+            let interval = candor::stats::intervals::clopper_pearson(right as u64, known as u64, 0.95);
+            view! {
+                <p data-testid="tally">
+                    <strong>{format::percent(right as f64 / known as f64)}</strong>
+                    " right "
+                    <span class="soft">
+                        {format!(
+                            "[{}, {}], n = {}",
+                            format::percent(interval.low),
+                            format::percent(interval.high),
+                            format::count(known as u64),
+                        )}
+                    </span>
+                </p>
+            }
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! The rows of a data set, and what should be known before they run.
+
+use candor::dataset::{Example, duplicates};
+use candor::protocol::ReadReport;
+use serde::{Deserialize, Serialize};
+
+use super::labels::LabelMap;
+use crate::state::format;
+
+/// A data set that was read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Material {
+    /// What it is called: the file's name.
+    pub name: String,
+    /// Its good rows.
+    pub rows: Vec<Example>,
+    /// What the reader says of it.
+    pub report: ReadReport,
+    /// Per row, the place of its text among the different texts.
+    text_of: Vec<usize>,
+    /// Per different text, the first row that has it.
+    first_row: Vec<usize>,
+}
+
+impl Material {
+    /// Rows as they were read.
+    pub fn new(name: String, rows: Vec<Example>, report: ReadReport) -> Self {
+        let text_of = duplicates::find(&rows).text_of;
+        let mut first_row = Vec::new();
+        for (row, &text) in text_of.iter().enumerate() {
+            if text == first_row.len() {
+                first_row.push(row);
+            }
+        }
+        Self { name, rows, report, text_of, first_row }
+    }
+
+    /// The different texts, in order of first appearance.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.first_row.iter().map(|&row| self.rows[row].text.as_str())
+    }
+
+    /// How many different texts there are.
+    pub fn different_texts(&self) -> usize {
+        self.first_row.len()
+    }
+
+    /// The place of a row's text among the different texts.
+    pub fn text_of(&self, row: usize) -> usize {
+        self.text_of[row]
+    }
+
+    /// The task's label that a row is known to have.
+    pub fn expected<'a>(&self, row: usize, labels: &'a LabelMap) -> Option<&'a str> {
+        labels.meaning(self.rows.get(row)?.label.as_deref()?)
+    }
+
+    /// What a person should know before anything runs, as sentences.
+    pub fn cautions(&self, labels: &LabelMap) -> Vec<String> {
+        let mut cautions: Vec<String> = Vec::new();
+        let rows = |count: usize| format::counted(count as u64, "row");
+        if self.report.handed_over < self.report.rows {
+            cautions.push(format!(
+                "the data has {}: a sample of {}, in the labels' proportions, is used here",
+                rows(self.report.rows),
+                format::count(self.report.handed_over as u64)
+            ));
+        }
+        if labels.entries().is_empty() {
+            cautions.push("no row has a label: texts can be scored, but nothing can be said about accuracy".to_owned());
+        } else if labels.counted() == 0 {
+            cautions.push(
+                "no label of the data is one of the task's: say below what each means, or choose another task"
+                    .to_owned(),
+            );
+        } else {
+            if labels.left_out() > 0 {
+                cautions.push(format!(
+                    "with labels that the task does not have: {}; scored, but left out of every measure",
+                    rows(labels.left_out())
+                ));
+            }
+            if labels.kinds() == 1 {
+                cautions.push(
+                    "all rows that count have the same label: nothing can be said about the others, and no calibrator \
+                     can be fitted"
+                        .to_owned(),
+                );
+            }
+        }
+        if labels.entries().len() > MANY_LABELS {
+            cautions.push(format!(
+                "this column has {} different values: is it really the label?",
+                format::count(labels.entries().len() as u64)
+            ));
+        }
+        cautions
+    }
+}
+
+/// More different labels than this are hardly labels.
+pub const MANY_LABELS: usize = 50;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use candor::task::{BUILT_IN, Task};
+
+    /// Rows of text and label.
+    pub fn material(list: &[(&str, &str)]) -> (Material, LabelMap) {
+        let rows: Vec<Example> = (list.iter().enumerate())
+            .map(|(index, (text, label))| Example {
+                id: (index + 1).to_string(),
+                text: (*text).to_owned(),
+                label: (!label.is_empty()).then(|| (*label).to_owned()),
+                group: None,
+                line: index as u64 + 2,
+            })
+            .collect();
+        let mut labels: Vec<(String, usize)> = Vec::new();
+        for label in rows.iter().filter_map(|row| row.label.clone()) {
+            match labels.iter_mut().find(|(known, _)| *known == label) {
+                Some((_, count)) => *count += 1,
+                None => labels.push((label, 1)),
+            }
+        }
+        let task = Task::from_toml(BUILT_IN[0].1).expect("the default task");
+        let map = LabelMap::guess(&labels, &task);
+        let report = ReadReport { rows: rows.len(), handed_over: rows.len(), labels, ..ReadReport::default() };
+        (Material::new("a.csv".to_owned(), rows, report), map)
+    }
+
+    #[test]
+    fn a_repeated_text_is_one_text() {
+        let (material, map) = material(&[("a", "pos"), ("b", "neg"), (" a ", "neg"), ("b", "")]);
+        assert_eq!(material.texts().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((material.text_of(2), material.different_texts()), (0, 2));
+        assert_eq!((material.expected(2, &map), material.expected(3, &map)), (Some("negative"), None));
+        assert_eq!(material.cautions(&map), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_would_disappoint_later_is_said_before() {
+        for (rows, words) in [
+            (&[("a", "")][..], "no row has a label"),
+            (&[("a", "x"), ("b", "y")], "no label of the data"),
+            (&[("a", "pos"), ("b", "pos")], "the same label"),
+            (&[("a", "pos"), ("b", "neg"), ("c", "neutral")], "does not have: 1 row;"),
+        ] {
+            let (material, map) = material(rows);
+            let cautions = material.cautions(&map);
+            assert!(cautions.iter().any(|caution| caution.contains(words)), "{rows:?}: {cautions:?}");
+        }
+    }
+}
