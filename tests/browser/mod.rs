@@ -7,6 +7,7 @@
 
 mod agreement;
 mod chrome;
+mod evaluate;
 mod offline;
 mod page;
 mod privacy;

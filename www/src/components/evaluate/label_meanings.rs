@@ -78,7 +78,7 @@ fn Meaning(
                         study.set_meaning(&changed, (!value.is_empty()).then_some(value));
                     }
                 >
-                    <option value="" selected=move || means.with(Option::is_none)>"no label of the task: leave out"</option>
+                    <option value="" selected=move || means.with(Option::is_none)>"none: leave out"</option>
                     {move || {
                         names
                             .get()

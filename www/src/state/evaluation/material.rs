@@ -76,7 +76,7 @@ impl Material {
         } else {
             if labels.left_out() > 0 {
                 cautions.push(format!(
-                    "with labels that the task does not have: {}; scored, but left out of every measure",
+                    "{} with a label that the task does not have: scored, but left out of every measure",
                     rows(labels.left_out())
                 ));
             }
@@ -143,9 +143,9 @@ pub(super) mod tests {
     fn what_would_disappoint_later_is_said_before() {
         for (rows, words) in [
             (&[("a", "")][..], "no row has a label"),
-            (&[("a", "x"), ("b", "y")], "no label of the data"),
+            (&[("a", "x"), ("b", "q")], "no label of the data"),
             (&[("a", "pos"), ("b", "pos")], "the same label"),
-            (&[("a", "pos"), ("b", "neg"), ("c", "neutral")], "does not have: 1 row;"),
+            (&[("a", "pos"), ("b", "neg"), ("c", "neutral")], "1 row with a label that"),
         ] {
             let (material, map) = material(rows);
             let cautions = material.cautions(&map);
