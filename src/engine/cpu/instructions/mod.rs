@@ -1,9 +1,11 @@
-//! Instruction sets: AVX-512 with VNNI, AVX2 with FMA, SIMD128, and plain arrays.
+//! Instruction sets: AVX-512 with VNNI, AVX2 with FMA, NEON, SIMD128, and plain arrays.
 //!
 //! Kernels are written once over [`InstructionSet`] and compiled once per set; [`dispatch`] picks the best one at run
 //! time. This is the only place that names instruction sets. Two shapes of vector are enough for all kernels: eight
 //! float32 ([`Lanes`]), and sixteen outputs of an integer product with their 16-bit weights.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
@@ -110,6 +112,8 @@ pub enum Set {
     Avx512,
     /// AVX2 with FMA.
     Avx2,
+    /// 64-bit ARM.
+    Neon,
     /// WebAssembly's 128-bit vectors.
     Simd128,
     /// What the compiler makes of plain arrays.
@@ -122,14 +126,15 @@ impl Set {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let vnni = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
-            if avx2 && vnni {
+            if x86::has_avx512() {
                 sets.push(Self::Avx512);
             }
-            if avx2 {
+            if x86::has_avx2() {
                 sets.push(Self::Avx2);
             }
+        }
+        if cfg!(target_arch = "aarch64") {
+            sets.push(Self::Neon);
         }
         if cfg!(all(target_arch = "wasm32", target_feature = "simd128")) {
             sets.push(Self::Simd128);
@@ -154,8 +159,8 @@ impl Set {
         match self {
             Self::Avx512 => "AVX-512",
             Self::Avx2 => "AVX2",
+            Self::Neon => "NEON",
             Self::Simd128 => "SIMD128",
-            Self::Portable if cfg!(target_arch = "aarch64") => "NEON",
             Self::Portable => "portable",
         }
     }
@@ -172,7 +177,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 pub fn dispatch_to<K: Kernel>(set: Set, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
-        // `in_use` and `available` found the features; `has` makes the safety of these calls local.
+        // `available` found the features; asking again is a load, and makes the safety of these calls local.
         if set == Set::Avx512 && x86::has_avx512() {
             // SAFETY: the features were just found.
             return unsafe { x86::with_avx512(kernel) };
@@ -181,6 +186,10 @@ pub fn dispatch_to<K: Kernel>(set: Set, kernel: K) -> K::Output {
             // SAFETY: the features were just found.
             return unsafe { x86::with_avx2(kernel) };
         }
+    }
+    #[cfg(target_arch = "aarch64")]
+    if set == Set::Neon {
+        return kernel.run::<neon::Neon>();
     }
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     if set == Set::Simd128 {
