@@ -10,6 +10,8 @@ mod chrome;
 mod evaluate;
 mod offline;
 mod page;
+mod pool;
 mod privacy;
 mod robustness;
+mod speed;
 mod visit;

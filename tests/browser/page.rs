@@ -1,6 +1,7 @@
 //! The page as a person uses it: load the model, type, read the answer. One place knows its ids.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, Locator};
@@ -68,6 +69,37 @@ impl Page {
             .await;
         let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
         element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Goes to a place of the page, as its navigation does.
+    pub async fn go_to(&self, place: &str) {
+        self.script("location.hash = '#/' + arguments[0];", place).await;
+    }
+
+    /// Picks a file in a file field.
+    pub async fn choose_file(&self, css: &str, path: &Path) {
+        self.wait_until(css, &format!("document.querySelector({css:?})")).await;
+        let field = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        field.send_keys(&path.to_string_lossy()).await.expect("the file is chosen");
+    }
+
+    /// Has the speed page measure the prompts of a file.
+    pub async fn choose_prompts(&self, path: &Path) {
+        self.choose_file("#speed-prompts", path).await;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let shown = "document.querySelector('[data-testid=speed-source]').innerText";
+        self.wait_until("the file's prompts", &format!("{shown}.startsWith({name:?})")).await;
+    }
+
+    /// Presses the speed page's button and waits for its report.
+    pub async fn measure(&self) -> Value {
+        self.click("#speed-start").await;
+        let ended = "document.querySelector('#speed-result')?.ariaBusy === 'false'
+                     && (document.querySelector('#speed-json') || document.querySelector('[data-testid=speed-error]'))";
+        self.wait_until("the measurement's end", ended).await;
+        let text = self.script("return document.querySelector('#speed-json')?.textContent;", Value::Null).await;
+        let Some(text) = text.as_str() else { panic!("{}", self.text_of("[data-testid=speed-error]").await) };
+        serde_json::from_str(text).expect("the report is JSON")
     }
 
     /// Loads the default model as a first visitor does.

@@ -13,6 +13,8 @@ use super::page::Page;
 
 /// The default model's file, as `models/manifest.toml` has it.
 pub const MODEL_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+/// Its size.
+pub const MODEL_BYTES: u64 = 98_362_432;
 
 /// What the tests need of this machine.
 struct Needs {

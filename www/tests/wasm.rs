@@ -9,7 +9,10 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use candor::error::{Error, Kind};
-use candor::protocol::{FromWorker, ModelSource, Progress, Reply, Request, Stage, ToWorker};
+use candor::protocol::{
+    BatchReply, BatchRequest, FromWorker, MemoryUse, ModelSource, Progress, Reply, Request, Stage, ToWorker,
+};
+use candor::task::{BUILT_IN, Task};
 use candor_web::codec::Packet;
 use candor_web::store::blob::BlobReader;
 use candor_web::store::locks::Lock;
@@ -237,6 +240,13 @@ fn messages_survive_the_line() {
         Request::Hello { protocol: 3 },
         Request::LoadModel { source: manifest("a.gguf", &content, vec!["https://a.example/a.gguf".to_owned()]) },
         Request::Classify { text: "👍🏽 \u{0} \"x\"".to_owned(), top: 12, limit_tokens: usize::MAX >> 1 },
+        Request::Batch(Box::new(BatchRequest {
+            model: sha256(&content),
+            task: Task::from_toml(BUILT_IN[0].1).expect("a task"),
+            texts: vec![String::new(), "a\nb".to_owned()],
+            top: 0,
+            limit_tokens: 2048,
+        })),
         Request::Cancel { target: (1 << 53) - 1 },
         Request::Storage,
     ];
@@ -247,6 +257,11 @@ fn messages_survive_the_line() {
     }
     let replies = [
         Reply::Progress(Progress { stage: Stage::Load, done: 5, total: None }),
+        Reply::Batch(Box::new(BatchReply {
+            results: Vec::new(),
+            prefix_tokens: 62,
+            memory: MemoryUse { weights: 5 << 30, peak: Some(6 << 30) },
+        })),
         Reply::Failed(Error::format("x").at_file("f").at_line(2).help("h")),
     ];
     for reply in replies {

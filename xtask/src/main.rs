@@ -1,5 +1,6 @@
-//! Project automation: `cargo xtask setup | demo | test | ci`.
+//! Project automation: `cargo xtask setup | demo | test | ci | bench`.
 
+mod bench;
 mod demo;
 mod setup;
 mod step;
@@ -17,6 +18,8 @@ Usage: cargo xtask COMMAND
   demo [--no-open] [--port N]  sets up, builds the page, serves it on 127.0.0.1 with the default model, opens it
   test                         sets up, then formats, lints and tests everything, a real browser included
   ci                           the same as test, where a missing browser is a failure
+  bench [--prompts FILE] [--threads 1,2] [--repeats N] [--out FILE] [--peers FOLDER [--python PROGRAM]]
+                               measures speed natively and in the browser, and other engines beside it, in one run
 ";
 
 enum Task {
@@ -25,6 +28,7 @@ enum Task {
     Demo(demo::Options),
     Test,
     Ci,
+    Bench(bench::Options),
     RunWasm(Vec<std::ffi::OsString>),
 }
 
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::demo(&options),
         Task::Test => test::test(xtask::place::is_set("CI")),
         Task::Ci => test::test(true),
+        Task::Bench(options) => bench::bench(&options),
         Task::RunWasm(words) => test::run_wasm(&words),
     };
     match result {
@@ -66,6 +71,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task, lexopt::Error> {
                 "demo" => Task::Demo(demo::Options::default()),
                 "test" => Task::Test,
                 "ci" => Task::Ci,
+                "bench" => Task::Bench(bench::Options::default()),
                 "run-wasm" => return Ok(Task::RunWasm(parser.raw_args()?.collect())),
                 other => return Err(format!("there is no command {other}").into()),
             },
@@ -73,10 +79,30 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task, lexopt::Error> {
             (Long("port"), Some(Task::Demo(options))) => {
                 Task::Demo(demo::Options { port: Some(parser.value()?.parse()?), ..options })
             }
+            (Long(name), Some(Task::Bench(mut options))) => {
+                let name = name.to_owned();
+                let value = parser.value()?;
+                match name.as_str() {
+                    "prompts" => options.prompts = Some(value.into()),
+                    "threads" => options.threads = numbers(&value.string()?)?,
+                    "repeats" => options.repeats = value.parse()?,
+                    "out" => options.out = Some(value.into()),
+                    "peers" => options.peers = Some(value.into()),
+                    "python" => options.python = value.string()?,
+                    other => return Err(format!("bench has no option --{other}").into()),
+                }
+                Task::Bench(options)
+            }
             (other, _) => return Err(other.unexpected()),
         });
     }
     Ok(task.unwrap_or(Task::Help))
+}
+
+/// `1,2,4`
+fn numbers(list: &str) -> Result<Vec<usize>, lexopt::Error> {
+    let parse = |part: &str| part.trim().parse().map_err(|_| format!("{part:?} in {list:?} is no number").into());
+    list.split(',').map(parse).collect()
 }
 
 fn set_up() -> Result<(), Failure> {

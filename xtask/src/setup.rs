@@ -13,7 +13,7 @@ use crate::step::{self, Done, Failure, Steps};
 /// Builds the page. Newer ones may need newer crates than a mirror of the registry has.
 const TRUNK_VERSION: &str = "0.21.14";
 /// The model that the demo and the tests use, by its name in `models/manifest.toml`.
-const MODEL: &str = "smollm2-135m";
+pub const MODEL: &str = "smollm2-135m";
 
 /// Where the shared things lie.
 #[derive(Debug, Clone)]

@@ -114,6 +114,31 @@ pub fn run(command: &mut Command) -> Result<Done, Failure> {
     }
 }
 
+/// The `candor` command of the release build.
+pub fn release_candor() -> Command {
+    let mut command = crate::setup::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "candor", "--"]);
+    command
+}
+
+/// Runs a command and reads the JSON objects among the lines it prints; everything else it says is in view.
+pub fn json_lines(command: &mut Command) -> Result<Vec<serde_json::Value>, Failure> {
+    let shown = show(command);
+    println!("      $ {shown}");
+    let output = command.stderr(std::process::Stdio::inherit()).output();
+    let output = output.map_err(|error| Failure::new(format!("`{shown}` did not start: {error}")))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (objects, others): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with('{'));
+    others.iter().for_each(|line| println!("{line}"));
+    if !output.status.success() {
+        return Err(Failure::new(format!("`{shown}` ended with {}", output.status)));
+    }
+    let read = |line: &&str| {
+        serde_json::from_str(line).map_err(|error| Failure::new(format!("`{shown}` printed {line}: {error}")))
+    };
+    objects.iter().map(read).collect()
+}
+
 /// The first line a command prints, if it runs at all.
 pub fn first_line(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
@@ -155,6 +180,17 @@ mod tests {
         {
             assert_eq!(seconds(Duration::from_millis(time)), expected);
         }
+    }
+
+    #[test]
+    fn json_is_read_from_among_other_lines() {
+        // Cargo is there, whatever the system: its version as text holds no object, its metadata is one.
+        assert_eq!(json_lines(Command::new(env!("CARGO")).arg("--version")), Ok(Vec::new()));
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let arguments = ["locate-project", "--manifest-path", manifest];
+        let found = json_lines(Command::new(env!("CARGO")).args(arguments)).expect("it is here");
+        assert!(found.len() == 1 && found[0]["root"].is_string(), "{found:?}");
+        assert!(json_lines(Command::new(env!("CARGO")).arg("no-such-subcommand-anywhere")).is_err());
     }
 
     #[test]
