@@ -36,8 +36,7 @@ fn the_page_measures_itself() {
             }
         }
         page.client.goto(&format!("{}?{switches}", page.url)).await.expect("the page opens again");
-        page.wait_for_model().await;
-        page.settle().await;
+        page.answer().await;
         page.go_to("speed").await;
         if let Some(prompts) = variable("PROMPTS") {
             page.choose_prompts(&PathBuf::from(prompts)).await;
