@@ -16,7 +16,7 @@ use candor::task::{BUILT_IN, Task};
 use candor_web::codec::Packet;
 use candor_web::store::blob::BlobReader;
 use candor_web::store::locks::Lock;
-use candor_web::store::opfs::Folder;
+use candor_web::store::opfs::{Folder, MODELS};
 use candor_web::store::{Obtained, Store, Wanted, Watch, is_intact, obtain};
 use candor_web::switches::Switches;
 use js_sys::{Array, Uint8Array};
@@ -190,7 +190,7 @@ async fn a_file_that_changed_on_the_disk_is_known() {
         is_intact(&store, &wanted, &mut Watch::new(signal, &mut |_| {})).await.expect("hashed")
     };
     assert!(intact().await);
-    let folder = Folder::open().await.expect("the folder");
+    let folder = Folder::open(MODELS).await.expect("the folder");
     let change = folder.writer("disk.gguf").await.expect("free").write_at(40_000, &Uint8Array::from(&b"!?"[..]));
     change.expect("written");
     assert!(!intact().await);
