@@ -1,9 +1,10 @@
 //! Statistics against the Python packages that people use for them, on the same rows in one run.
 //!
-//! `cargo bench --bench statistics` makes the rows, times Candor on them, then lets `benches/statistics_python.py` time
-//! scikit-learn and relplot on the very same files, and prints both with their ratio. `CANDOR_PYTHON` names the Python
-//! that has the packages (`python3` otherwise); without them only Candor's side is printed. The best of several rounds
-//! counts on both sides: what disturbs a measurement only ever makes it slower.
+//! `cargo bench --profile dev --bench statistics` (the tests' profile, so that nothing is compiled twice) makes the
+//! rows, times Candor on them, then lets `benches/statistics_python.py` time scikit-learn and relplot on the very same
+//! files, and prints both with their ratio. `CANDOR_PYTHON` names the Python that has the packages (`python3`
+//! otherwise); without them only Candor's side is printed. The best of several rounds counts on both sides: what
+//! disturbs a measurement only ever makes it slower.
 //!
 //! Each line says what it promises; a promise that is not kept makes the run fail.
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use super::{calibrated, read_calibrator, read_with};
 use crate::cli::output::Output;
@@ -69,8 +70,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let text = std::fs::read_to_string(&input).map_err(|error| Error::from(error).at_file(&shown))?;
     let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
     for ((line, value), row) in lines.zip(values).zip(&read.rows) {
-        let mut object = match serde_json::from_str::<Value>(line) {
-            Ok(Value::Object(object)) => object,
+        let mut object = match serde_json::from_str::<Json>(line) {
+            Ok(Json::Object(object)) => object,
             _ => {
                 return Err(Error::unsupported("only JSON lines can be given back with their confidence replaced")
                     .at_file(shown)
@@ -78,18 +79,54 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
                     .help("convert the table to JSON lines, or give its scores as arguments"));
             }
         };
-        object.insert("confidence".to_owned(), value.confidence.into());
-        if let Some(interval) = value.interval {
-            object.insert("interval".to_owned(), interval.to_vec().into());
+        object.insert("confidence".to_owned(), Json::number(value.confidence)?);
+        if let Some([low, high]) = value.interval {
+            object.insert("interval".to_owned(), Json::List(vec![Json::number(low)?, Json::number(high)?]));
         }
         if let Some(set) = value.set {
-            let names: Vec<&str> = set.iter().map(|label| classes[*label].as_str()).collect();
-            object.insert("set".to_owned(), names.into());
+            let names = set.into_iter().map(|label| Json::Text(classes[label].clone()));
+            object.insert("set".to_owned(), Json::List(names.collect()));
         }
         if let Some(reasons) = &forced {
-            object.insert("calibrator_forced".to_owned(), reasons.clone().into());
+            object.insert("calibrator_forced".to_owned(), Json::Text(reasons.clone()));
         }
-        output.line(&Value::Object(object).to_string())?;
+        output.json(&object)?;
     }
     output.flush()
+}
+
+/// A row as it is written in the file: its keys, and those of its labels, keep their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Json {
+    Null,
+    Truth(bool),
+    Number(serde_json::Number),
+    Text(String),
+    List(Vec<Json>),
+    Object(IndexMap<String, Json>),
+}
+
+impl Json {
+    fn number(value: f64) -> Result<Self> {
+        let number = serde_json::Number::from_f64(value);
+        number.map(Self::Number).ok_or_else(|| Error::internal(format!("{value} is no number of JSON")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_comes_back_as_it_was() {
+        for line in [
+            r#"{"z":1,"a":0.1,"labels":{"positive":{"logprob":-0.5,"share":0.1},"negative":{}},"x":[null,true,"é"]}"#,
+            r#"{"confidence":0.30000000000000004,"n":18446744073709551615}"#,
+        ] {
+            let row: Json = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&row).unwrap(), line);
+        }
+        assert!(Json::number(f64::NAN).is_err());
+    }
 }

@@ -88,7 +88,7 @@ fn before_after_table(before: &Report, after: &Report) -> Table {
 
 /// Every method on rows it was not fitted on, beside what no model at all would score.
 fn cross_fitted_table(comparison: &Comparison) -> Table {
-    let header = ["method", "Brier#", "log loss#", "ECE#", "rows from 95% on#", "right of these#", "n#"];
+    let header = ["method", "Brier#", "log loss#", "ECE#", "from 95% on#", "right#", "n#"];
     let mut table = Table::new("Calibrators on rows they were not fitted on (cross-fitted)", &header);
     for line in &comparison.methods {
         let chosen = if line.method == comparison.chosen { " (chosen)" } else { "" };
@@ -139,7 +139,7 @@ fn cells(quality: Option<Quality>, intervals: Option<QualityIntervals>) -> [Cell
     let cell = |part: fn(&Quality) -> f64, ends: fn(&QualityIntervals) -> [f64; 2]| {
         let Some(value) = quality.as_ref().map(part) else { return Cell::Empty };
         match intervals.as_ref().map(ends) {
-            Some([low, high]) => Cell::shown(value, format!("{value:.4} ({low:.4}–{high:.4})")),
+            Some([low, high]) => Cell::shown(value, format!("{value:.4} ({low:.3}–{high:.3})")),
             None => Cell::number(value, 4),
         }
     };

@@ -61,14 +61,17 @@ fn thresholds(selection: &Selection, settings: &Settings) -> Table {
     let header = ["threshold", "rows#", "share#", "right#", "accuracy#", "95% interval#", "review cost a day#"];
     let mut table = Table::new("Thresholds", &header);
     for row in selection.table(&USUAL_THRESHOLDS, 0.95, Some(settings.costs.review_all())) {
-        let share = |value: Option<f64>| value.map_or_else(|| Cell::text("–"), Cell::percent);
+        let share = |value: Option<f64>| value.map_or(Cell::Empty, Cell::percent);
         table.push(vec![
             Cell::number(row.threshold, 3),
             Cell::count(row.n as u64),
             Cell::percent(row.share),
             Cell::count(row.correct as u64),
             share(row.accuracy),
-            Cell::text(format!("{}–{}", pictures::percent(row.low), pictures::percent(row.high))),
+            match (row.low, row.high) {
+                (Some(low), Some(high)) => Cell::text(format!("{}–{}", format::percent(low), format::percent(high))),
+                _ => Cell::Empty,
+            },
             row.review_cost.map_or(Cell::Empty, |cost| Cell::number(cost, 0)),
         ]);
     }
