@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use super::classify::{load, read_task};
 use super::output::Output;
 use super::scoring::{self, BATCH_TEXTS, BIAS_TEXTS};
-use super::statistics::{self, metrics, report, write_file};
+use super::statistics::promise::Promise;
+use super::statistics::{self, metrics, write_file};
 use super::{input, progress, store};
 use crate::classify::{Classifier, quietly};
 use crate::dataset::Dataset;
 use crate::engine::{Cancel, Control};
 use crate::error::{Error, Result};
+use crate::evaluate::report::report_of;
 use crate::evaluate::{DataFacts, Finish, Named, Repeats, RunFacts, RunMetrics};
 use crate::platform;
 use crate::task::Task;
@@ -38,7 +40,7 @@ pub struct Arguments {
     #[command(flatten)]
     metrics: metrics::Settings,
     #[command(flatten)]
-    promise: report::Promise,
+    promise: Promise,
 }
 
 /// Runs the command.
@@ -86,8 +88,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let settings = arguments.promise.settings(metrics::SEED)?;
-    let html = report::html(&predictions, &computed, &report_name(&facts), report_facts(&facts), &settings)?;
-    write_file(&arguments.out.join("report.html"), &html)?;
+    let report = report_of(&predictions, &computed, &report_name(&facts), report_facts(&facts), &settings)?;
+    write_file(&arguments.out.join("report.html"), &report.to_html())?;
     let whole = RunMetrics { report: computed, run: facts };
     let text = serde_json::to_string_pretty(&whole).map_err(|error| Error::internal(error.to_string()))?;
     write_file(&arguments.out.join("metrics.json"), &(text + "\n"))?;

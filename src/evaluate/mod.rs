@@ -3,8 +3,12 @@
 //! Above the classifier, which knows texts, and below the command line and the worker, which know files and messages.
 //! A text that repeats is computed once ([`Repeats`]); what a row knows and what a calibrator says is written onto its
 //! prediction in one place ([`Finish`]), so that `classify` and `eval` cannot differ. [`RunFacts`] say of a run what a
-//! calibrator must be bound to.
+//! calibrator must be bound to. What a run shows is in [`report`], which draws [`pictures`] of what [`rows`] give the
+//! statistics.
 
+pub mod pictures;
+pub mod report;
+pub mod rows;
 mod run;
 
 use std::collections::HashMap;

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::{evaluation_rows, read, report, shown, write_file};
+use super::promise::Promise;
+use super::{read, shown, write_file};
 use crate::chart::format::counted;
 use crate::cli::output::Output;
 use crate::dataset::predictions::Predictions;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::evaluate::report::report_of;
+pub use crate::evaluate::rows::SEED;
+use crate::evaluate::rows::measure;
 use crate::stats::metrics::evaluation::names;
-use crate::stats::metrics::report::{Options, Report, report as report_of};
+use crate::stats::metrics::report::{Options, Report};
 use crate::task::Task;
 
 /// What the command takes.
@@ -28,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
-    promise: report::Promise,
+    promise: Promise,
 }
 
 /// Flags of everything that computes metrics.
@@ -43,10 +47,6 @@ pub struct Settings {
     resamples: Option<u32>,
 }
 
-/// Seed of everything random in the numbers, where nobody says: a run's numbers and those of `candor metrics` on its
-/// predictions are then the same.
-pub const SEED: u64 = 42;
-
 /// Runs the command.
 ///
 /// # Errors
@@ -59,8 +59,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     if let Some(path) = &arguments.report {
         let name = arguments.predictions.file_name().map(|name| name.to_string_lossy().into_owned());
         let settings = arguments.promise.settings(arguments.seed)?;
-        let html = report::html(&predictions, &computed, &name.unwrap_or_default(), Vec::new(), &settings)?;
-        write_file(path, &html)?;
+        let report = report_of(&predictions, &computed, &name.unwrap_or_default(), Vec::new(), &settings)?;
+        write_file(path, &report.to_html())?;
         eprintln!("wrote {}", path.display());
     }
     let mut output = Output::standard();
@@ -82,20 +82,7 @@ pub fn compute(predictions: &Predictions, settings: &Settings, seed: u64, task: 
         options.resampling.resamples = resamples as usize;
     }
     options.resampling.seed = seed;
-    if predictions.rows.iter().all(|row| row.labels.is_some()) {
-        options.labels = predictions.classes();
-    }
-    if let Some(task) = task {
-        let names: Vec<String> = task.labels.iter().map(|label| label.name.clone()).collect();
-        if let Some(stranger) = predictions.classes().into_iter().find(|class| !names.contains(class)) {
-            return Err(Error::input(format!("the predictions have a label {stranger:?} that the task does not have"))
-                .in_field("--task")
-                .help(format!("the task \"{}\" has the labels {}", task.name, names.join(", "))));
-        }
-        options.values = task.labels.iter().filter_map(|label| Some((label.name.clone(), label.value?))).collect();
-        options.labels = names;
-    }
-    report_of(&evaluation_rows(predictions), &options)
+    measure(predictions, options, task)
 }
 
 /// Prints a report as tables.

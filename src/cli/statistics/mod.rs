@@ -7,8 +7,7 @@ pub mod apply;
 pub mod calibrate;
 pub mod decide;
 pub mod metrics;
-pub mod pictures;
-pub mod report;
+pub mod promise;
 pub mod samples;
 
 use std::path::{Path, PathBuf};
@@ -16,12 +15,10 @@ use std::path::{Path, PathBuf};
 use crate::dataset::predictions::{self, Predictions};
 use crate::error::{Error, Result};
 use crate::evaluate::RunFacts;
+use crate::evaluate::rows::{calibration_rows, label_shares, usual_input};
 use crate::stats::calibrated::{Applier, Calibrated, Scored};
 use crate::stats::calibrators::Method;
-use crate::stats::folds::text_key;
-use crate::stats::metrics::evaluation;
-use crate::stats::rows::{LabelRows, Rows, log_share};
-use crate::stats::saved::{Binding, CalibratorFile, Input};
+use crate::stats::saved::{Binding, CalibratorFile};
 
 /// Reads a predictions file whose rows all say whether they are right; notes are told on standard error.
 ///
@@ -56,97 +53,6 @@ pub fn run_binding(path: &Path) -> Option<Binding> {
     let text = std::fs::read_to_string(&metrics).ok()?;
     // A file of that name that `candor metrics --json` wrote knows no run.
     serde_json::from_str::<Run>(&text).ok().map(|run| run.run.binding())
-}
-
-/// Rows as the metrics take them.
-pub fn evaluation_rows(predictions: &Predictions) -> Vec<evaluation::Row> {
-    (predictions.rows.iter())
-        .map(|row| evaluation::Row {
-            confidence: row.confidence,
-            correct: row.correct.unwrap_or(false),
-            expected: row.expected.clone(),
-            label: row.label.clone(),
-            group: row.group.clone(),
-            text: row.text.clone(),
-            probabilities: row
-                .labels
-                .as_ref()
-                .and_then(|labels| labels.iter().map(|(name, score)| Some((name.clone(), score.share?))).collect()),
-        })
-        .collect()
-}
-
-/// Which of a file's numbers calibrators take where nobody says: what its `confidence` is.
-pub fn usual_input(predictions: &Predictions) -> Input {
-    let is_share = predictions.rows.iter().all(|row| row.share == Some(row.confidence));
-    let is_total = predictions.rows.iter().all(|row| row.total_probability == Some(row.confidence));
-    if is_share && !is_total { Input::Share } else { Input::TotalProbability }
-}
-
-/// Rows as calibrators take them, by the input asked for.
-///
-/// # Errors
-/// An input that the file does not carry.
-pub fn calibration_rows(predictions: &Predictions, input: Input) -> Result<Rows> {
-    let missing = |what: &str| {
-        Error::input(format!("the predictions carry no {what}"))
-            .help("use --input total-probability, or predictions that `candor classify` made")
-    };
-    let correct = predictions.rows.iter().map(|row| row.correct.unwrap_or(false)).collect();
-    let scores: Option<Vec<f64>> = match input {
-        Input::Share => predictions.rows.iter().map(|row| row.share).collect(),
-        Input::TotalProbability | Input::LabelLogprobs => {
-            Some(predictions.rows.iter().map(|row| row.total_probability.unwrap_or(row.confidence)).collect())
-        }
-    };
-    let mut rows = Rows::new(scores.ok_or_else(|| missing("share"))?, correct)?;
-    if let Some(labels) = label_rows(predictions)? {
-        rows = rows.with_labels(labels)?;
-    } else if input == Input::LabelLogprobs {
-        return Err(missing("log-probabilities of all labels"));
-    }
-    let keys: Option<Vec<u64>> = predictions.rows.iter().map(|row| row.text.as_deref().map(text_key)).collect();
-    match keys {
-        Some(keys) => rows.with_keys(keys),
-        None => Ok(rows),
-    }
-}
-
-/// Each row's label log-probabilities with its true and its predicted label, where every row has them.
-fn label_rows(predictions: &Predictions) -> Result<Option<LabelRows>> {
-    let classes = predictions.classes();
-    let place = |name: &String| classes.iter().position(|class| class == name);
-    let (mut logprobs, mut expected, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
-    for row in &predictions.rows {
-        let (Some(labels), Some(truth)) = (&row.labels, &row.expected) else { return Ok(None) };
-        let values: Option<Vec<f64>> = classes.iter().map(|name| labels.get(name)?.logprob).collect();
-        let (Some(values), Some(truth)) = (values, place(truth)) else { return Ok(None) };
-        predicted.extend(row.label.as_ref().and_then(place));
-        logprobs.extend(values);
-        expected.push(truth);
-    }
-    if classes.len() < 2 {
-        return Ok(None);
-    }
-    let rows = LabelRows::new(&logprobs, classes.len(), expected)?;
-    if predicted.len() == rows.len() { rows.with_predicted(predicted).map(Some) } else { Ok(Some(rows)) }
-}
-
-/// Each row's label shares in the order of the file's classes, where every row has them: its own, or else those that
-/// its log-probabilities give.
-pub fn label_shares(predictions: &Predictions) -> Option<Vec<Vec<f64>>> {
-    let classes = predictions.classes();
-    (predictions.rows.iter())
-        .map(|row| {
-            let scores: Option<Vec<_>> = classes.iter().map(|name| row.labels.as_ref()?.get(name).copied()).collect();
-            let scores = scores?;
-            let own: Option<Vec<f64>> = scores.iter().map(|score| score.share).collect();
-            own.or_else(|| {
-                let logprobs: Option<Vec<f64>> = scores.iter().map(|score| score.logprob).collect();
-                log_share(&logprobs?).ok().map(|shares| shares.iter().map(|share| share.exp().min(1.0)).collect())
-            })
-        })
-        .collect()
 }
 
 /// Reads a calibrator file.

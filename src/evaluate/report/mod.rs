@@ -7,7 +7,8 @@ mod calibration;
 mod decision;
 mod numbers;
 
-use super::{calibration_rows, pictures, usual_input};
+use super::pictures;
+use super::rows::{calibration_rows, usual_input};
 use crate::chart::{self, Chart, Heading, Highlight, Measure, Section};
 use crate::dataset::predictions::Predictions;
 use crate::error::Result;
@@ -20,29 +21,12 @@ use crate::stats::selection::Selection;
 /// Stripes of the reliability diagrams.
 const STRIPES: usize = 20;
 
-/// Flags of everything that writes a report: what automation must promise and what it costs.
-#[derive(clap::Args)]
-#[group(skip)]
-pub struct Promise {
-    /// In the report: the accuracy that automated rows must have.
-    #[arg(long, default_value_t = 0.95)]
-    accuracy: f64,
-    /// In the report: how sure that must be.
-    #[arg(long, default_value_t = 0.9)]
-    assurance: f64,
-    /// In the report: what it costs to have a person review a row.
-    #[arg(long, requires = "error_cost")]
-    review_cost: Option<f64>,
-    /// In the report: what an automated error costs.
-    #[arg(long, requires = "review_cost")]
-    error_cost: Option<f64>,
-    /// In the report: rows a day.
-    #[arg(long, default_value_t = 1000.0)]
-    volume: f64,
-    /// In the report: the currency of the costs, as in EUR.
-    #[arg(long, default_value = "")]
-    currency: String,
-}
+/// Prices where nobody gives any: counted in reviews, an error ten times as dear.
+pub const EXAMPLE_REVIEW: f64 = 1.0;
+/// What an automated error costs where nobody says, in reviews.
+pub const EXAMPLE_ERROR: f64 = 10.0;
+/// Rows a day where nobody says.
+pub const USUAL_VOLUME: f64 = 1000.0;
 
 /// What a report looks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,39 +45,26 @@ pub struct Settings {
     pub currency: String,
 }
 
-/// Prices where nobody gives any: counted in reviews, an error ten times as dear.
-const EXAMPLE_REVIEW: f64 = 1.0;
-const EXAMPLE_ERROR: f64 = 10.0;
-
-impl Promise {
-    /// The flags as settings.
-    ///
-    /// # Errors
-    /// Costs or a volume that are none.
-    pub fn settings(&self, seed: u64) -> Result<Settings> {
-        let costs = Costs {
-            review_cost: self.review_cost.unwrap_or(EXAMPLE_REVIEW),
-            error_cost: self.error_cost.unwrap_or(EXAMPLE_ERROR),
-            volume: self.volume,
-        };
-        costs.check()?;
-        let example_costs = self.review_cost.is_none();
-        let currency = self.currency.clone();
-        Ok(Settings { seed, accuracy: self.accuracy, assurance: self.assurance, costs, example_costs, currency })
+impl Settings {
+    /// What is looked for where nobody says: 95% accurate with 90% assurance; costs counted in reviews, an error ten
+    /// times as dear.
+    pub fn usual(seed: u64) -> Self {
+        let costs = Costs { review_cost: EXAMPLE_REVIEW, error_cost: EXAMPLE_ERROR, volume: USUAL_VOLUME };
+        Self { seed, accuracy: 0.95, assurance: 0.9, costs, example_costs: true, currency: String::new() }
     }
 }
 
-/// The report as one HTML file; `facts` say how the predictions were made.
+/// The report of predictions; `facts` say how they were made. Command line and page show the same one.
 ///
 /// # Errors
 /// Rows that no calibrator can be fitted on; an accuracy or assurance out of range.
-pub fn html(
+pub fn report_of(
     predictions: &Predictions,
     computed: &Report,
     name: &str,
     facts: Vec<(String, String)>,
     settings: &Settings,
-) -> Result<String> {
+) -> Result<chart::Report> {
     let seed = settings.seed;
     let (scores, correct) = predictions.outcomes();
     let rows = calibration_rows(predictions, usual_input(predictions))?;
@@ -122,7 +93,7 @@ pub fn html(
     all_facts.extend(facts);
     all_facts.push(("made by".into(), format!("candor {}", env!("CARGO_PKG_VERSION"))));
     all_facts.push(("seed".into(), seed.to_string()));
-    let report = chart::Report {
+    Ok(chart::Report {
         title: format!("{name}: confidence, examined"),
         paragraphs: vec![format!(
             "{} with their outcomes. Intervals hold {:.0}%.",
@@ -134,8 +105,7 @@ pub fn html(
         sections,
         facts: all_facts,
         footer: String::new(),
-    };
-    Ok(report.to_html())
+    })
 }
 
 /// The same rows in stripes of 5%, for the diagrams.

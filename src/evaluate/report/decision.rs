@@ -34,9 +34,7 @@ fn prices(found: &BestCost, settings: &Settings) -> String {
     let unit = if settings.example_costs { "reviews" } else { settings.currency.as_str() };
     let money = |value: f64| format::money(value, unit);
     let prices = if settings.example_costs {
-        "No prices were given, so costs are counted in reviews, an error taken to cost as much as ten; --review-cost, \
-         --error-cost and --volume change that. "
-            .to_owned()
+        "No prices were given, so costs are counted in reviews, an error taken to cost as much as ten. ".to_owned()
     } else {
         format!("A review costs {}, an error {}. ", money(settings.costs.review_cost), money(settings.costs.error_cost))
     };
