@@ -108,6 +108,8 @@ impl ConfusionMatrix {
             canvas.svg.rect("cc-line cc-thin cc-right", (left + gap, top + gap), (right - gap, bottom - gap));
         }
         canvas.svg.rect("cc-hit", (left, top), (right, bottom));
+        // The count stands on the mark, not in it: the mark's own sentence says it, in other words.
+        canvas.svg.close();
         let words = if n < 10_000 { format::count(n) } else { format::short_count(n) };
         let middle = ((left + right) / 2.0, (top + bottom) / 2.0);
         let percent = format!("{:.0}%", share * 100.0);
@@ -119,7 +121,6 @@ impl ConfusionMatrix {
                 canvas.svg.text("cc-small", (middle.0, middle.1 + 12.0), Anchor::Middle, &percent);
             }
         }
-        canvas.svg.close();
     }
 
     /// Recall at the end of each row, where a row is high enough for it.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chart::Report;
 use crate::dataset::{Example, Layout, Options};
 use crate::error::Error;
 
@@ -30,6 +31,14 @@ pub enum StudyRequest {
         options: Options,
         /// The most rows to hand over; of more, a sample that keeps the labels' proportions.
         limit: usize,
+    },
+    /// Say what predictions with known outcomes show: metrics, calibrators, thresholds, pictures. Answered with
+    /// `Examined`.
+    Examine {
+        /// What the predictions are called.
+        name: String,
+        /// `predictions.jsonl`.
+        predictions: String,
     },
     /// Keep a text under a name, for the next visit. Answered with `Kept`.
     Keep {
@@ -62,6 +71,8 @@ pub enum StudyReply {
     Rows(Vec<Example>),
     /// All rows were handed over.
     Read(Box<ReadReport>),
+    /// What the predictions show.
+    Examined(Box<Report>),
     /// It is done.
     Kept,
     /// What was kept under the name, if anything.

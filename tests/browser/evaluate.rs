@@ -82,9 +82,12 @@ fn a_run_agrees_with_the_command_line() {
         let catch = "window.saved = [];
             const make = URL.createObjectURL.bind(URL);
             URL.createObjectURL = blob => { window.saved.push(blob); return make(blob); };
-            document.querySelector('#export-predictions').click();
+            document.querySelector(argument).click();
+            URL.createObjectURL = make;
             return await window.saved[0].text();";
-        let text = page.script_later(catch, Value::Null).await;
+        let home = page.script_later(catch, "#export-predictions").await;
+        let home = home.as_str().unwrap_or_else(|| panic!("{home}")).to_owned();
+        let text = page.script_later(catch, "#export-all").await;
         let text = text.as_str().unwrap_or_else(|| panic!("{text}")).to_owned();
         let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a prediction")).collect();
         assert_eq!(found.len(), 6);
@@ -110,6 +113,22 @@ fn a_run_agrees_with_the_command_line() {
             let difference = (here.expect("a number") - there.expect("a number")).abs();
             assert!(difference <= 1e-4, "{row} {other}");
         }
+        // What is taken home says the same there: every row that counts, and as often right.
+        let file = visit.folder.path().join("predictions.jsonl");
+        std::fs::write(&file, &home).expect("a file");
+        let output = Command::new(env!("CARGO_BIN_EXE_candor"))
+            .args(["metrics", "--json"])
+            .arg(&file)
+            .output()
+            .expect("candor runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let metrics: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(metrics["n"], 5);
+        let accuracy = metrics["metrics"]["accuracy"]["value"].as_f64().expect("a number");
+        let tally = page.text_of("[data-testid=tally]").await;
+        assert!(tally.starts_with(&format!("{:.1}%", accuracy * 100.0)), "{tally}: {accuracy}");
+        page.text_of("[data-testid=findings]").await;
+
         let outcomes: Vec<&Value> = found.iter().map(|row| &row["expected"]).collect();
         let names = ["positive", "negative", "positive", "positive", "", "negative"];
         let names = names.map(|name| if name.is_empty() { Value::Null } else { json!(name) });

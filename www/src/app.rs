@@ -4,6 +4,7 @@ use leptos::mount::{mount_to, mount_to_body};
 use leptos::prelude::*;
 
 use crate::browser;
+use crate::components::figure::provide_chart_styles;
 use crate::components::header::Header;
 use crate::components::model_panel::ModelPanel;
 use crate::components::navigation::Navigation;
@@ -25,6 +26,7 @@ pub fn App() -> impl IntoView {
     provide_context(session);
     let study = Study::new(session);
     provide_context(study);
+    provide_chart_styles();
     provide_context(Glossary::new());
     provide_context(Speed::new(session));
     link::watch_requests(move |url, at, bytes| {

@@ -2,6 +2,7 @@
 
 pub mod dialog;
 pub mod evaluate;
+pub mod figure;
 pub mod header;
 pub mod icon;
 pub mod label_colour;

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 use crate::components::evaluate::data_source::DataSource;
+use crate::components::evaluate::decide::Decide;
+use crate::components::evaluate::examination::Examination;
 use crate::components::evaluate::preview::Preview;
 use crate::components::evaluate::row_table::RowTable;
 use crate::components::evaluate::run::RunCard;
@@ -42,6 +44,8 @@ pub fn EvaluatePage() -> impl IntoView {
                         <Preview material=material.clone()/>
                         <RunCard material=material.clone()/>
                     </div>
+                    <Decide material=material.clone()/>
+                    <Examination/>
                     <RowTable material=material/>
                 }
                     .into_any()

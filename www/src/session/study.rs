@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use candor::chart::Report;
 use candor::dataset::{Example, Options};
 use candor::error::{Error, Kind, Result};
 use candor::protocol::{DataFile, FromWorker, PROTOCOL_VERSION, ReadReport, Reply, Request, StudyReply, StudyRequest};
@@ -44,6 +45,20 @@ pub enum Running {
     /// It runs, or rests.
     Under(BatchProgress),
     /// It ended before its end, and why.
+    Failed(Error),
+}
+
+/// What is known of what the scored rows show.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Examining {
+    /// There is nothing to examine.
+    #[default]
+    Not,
+    /// It is being computed.
+    Under,
+    /// What they show.
+    Done(Arc<Report>),
+    /// It could not be computed, and why.
     Failed(Error),
 }
 
@@ -95,6 +110,9 @@ pub struct Study {
     pub running: RwSignal<Running>,
     /// Which rows are listed.
     pub listing: RwSignal<Listing>,
+    /// What the scored rows show.
+    pub examination: RwSignal<Examining>,
+    examined: StoredValue<(u64, String)>,
 }
 
 /// What a text that is asked for from the device is for.
@@ -125,7 +143,18 @@ impl Study {
             scores_file: RwSignal::new(None),
             running: RwSignal::new(Running::Not),
             listing: RwSignal::new(Listing::All),
+            examination: RwSignal::new(Examining::Not),
+            examined: StoredValue::new((0, String::new())),
         };
+        // What is scored is examined when nothing more comes, and again when a label is understood differently.
+        Effect::new(move |_| {
+            study.labels.track();
+            let rests = study.running.with(|running| !matches!(running, Running::Under(_)));
+            let scored = study.scores.with(Scores::done);
+            if rests {
+                untrack(move || study.examine(scored));
+            }
+        });
         // Another task or model has other scores; what was kept of them comes back.
         Effect::new(move |_| {
             let task = session.task_in_use.get();
@@ -169,6 +198,11 @@ impl Study {
                 StudyReply::Rows(rows) => self.take_rows(id, rows),
                 StudyReply::Read(report) => self.take_report(id, *report),
                 StudyReply::Text(text) => self.recalled(id, text),
+                StudyReply::Examined(report) => {
+                    if self.examined.with_value(|(request, _)| *request == id) {
+                        self.examination.set(Examining::Done(Arc::new(*report)));
+                    }
+                }
                 StudyReply::Kept => {}
             },
             Reply::Failed(error) if error.kind == Kind::Lost => {
@@ -185,6 +219,8 @@ impl Study {
         if self.reading.with_value(|reading| reading.as_ref().is_some_and(|reading| reading.request == id)) {
             self.end_reading();
             self.read_error.set(Some(error));
+        } else if self.examined.with_value(|(request, _)| *request == id) {
+            self.examination.set(Examining::Failed(error));
         } else {
             // Keeping or recalling: what is in the page still works.
             self.recalls.update_value(|recalls| recalls.retain(|(request, _)| *request != id));
@@ -456,11 +492,34 @@ impl Study {
         }
     }
 
-    /// `predictions.jsonl` of every scored row.
-    pub fn predictions(self) -> Result<String> {
+    /// Has the scored rows examined, unless these very rows were.
+    fn examine(self, scored: usize) {
+        let known = self.material.get_untracked().filter(|_| scored > 0).map(|material| {
+            let labels = self.labels.get_untracked();
+            let predictions = self.scores.with_untracked(|scores| scores.predictions(&material, &labels, true));
+            (material.name.clone(), predictions)
+        });
+        let Some((name, predictions)) = known.filter(|(_, predictions)| !predictions.is_empty()) else {
+            self.examined.set_value((0, String::new()));
+            self.examination.set(Examining::Not);
+            return;
+        };
+        if self.examined.with_value(|(_, examined)| *examined == predictions) {
+            return;
+        }
+        let request = self.send(StudyRequest::Examine { name, predictions: predictions.clone() });
+        self.examined.set_value((request, predictions));
+        self.examination.set(Examining::Under);
+    }
+
+    /// `predictions.jsonl`: of the rows that are known to be right or wrong, or of every scored row. Where no row counts,
+    /// of every one.
+    pub fn predictions(self, only_known: bool) -> Result<String> {
         let material = self.material.get_untracked().ok_or_else(|| Error::usage("there is no data"))?;
         let labels = self.labels.get_untracked();
-        Ok(self.scores.with_untracked(|scores| scores.predictions(&material, &labels, false)))
+        Ok(self
+            .scores
+            .with_untracked(|scores| scores.predictions(&material, &labels, only_known && labels.counted() > 0)))
     }
 }
 

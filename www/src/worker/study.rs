@@ -3,9 +3,12 @@
 
 use std::rc::Rc;
 
-use candor::dataset::{self, Dataset, Options, duplicates, split};
+use candor::dataset::{self, Dataset, duplicates, predictions, split};
 use candor::error::{Error, Kind, Result};
+use candor::evaluate::report::{Settings, report_of};
+use candor::evaluate::rows::{SEED, measure};
 use candor::protocol::{DataFile, ReadReport, Reply, StudyReply, StudyRequest};
+use candor::stats::metrics::report::Options;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -20,7 +23,7 @@ const PIECE: usize = 1000;
 /// Bytes beyond which a file is refused: reading it would take more memory than a tab has.
 const LARGEST_FILE: u64 = 1 << 30;
 /// Seed of the sample that is drawn from too large data.
-const SEED: u64 = 0;
+const SAMPLE_SEED: u64 = 0;
 
 impl Desk {
     /// Takes a request; it waits for those before it, so that what is kept last is what was asked last.
@@ -37,6 +40,7 @@ impl Desk {
             let Some((id, request)) = next else { break };
             let outcome = match request {
                 StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
+                StudyRequest::Examine { name, predictions } => examine(&name, &predictions),
                 StudyRequest::Keep { name, text } => self.keep(&name, &text, false).await,
                 StudyRequest::Append { name, text } => self.keep(&name, &text, true).await,
                 StudyRequest::Recall { name } => self.recall(&name).await,
@@ -47,7 +51,13 @@ impl Desk {
         self.studying.set(false);
     }
 
-    async fn read_data(&self, id: u64, files: &[DataFile], options: &Options, limit: usize) -> Result<StudyReply> {
+    async fn read_data(
+        &self,
+        id: u64,
+        files: &[DataFile],
+        options: &dataset::Options,
+        limit: usize,
+    ) -> Result<StudyReply> {
         let mut contents = Vec::with_capacity(files.len());
         for file in files {
             contents.push((file.name.clone(), bytes_of(file).await?));
@@ -100,7 +110,7 @@ impl Desk {
 fn limited(mut dataset: Dataset, limit: usize) -> (Dataset, usize) {
     let rows = dataset.examples.len();
     if rows > limit {
-        let chosen = split::sample(&dataset.examples, limit, SEED);
+        let chosen = split::sample(&dataset.examples, limit, SAMPLE_SEED);
         let mut next = chosen.iter().peekable();
         let mut row = 0;
         dataset.examples.retain(|_| {
@@ -123,6 +133,16 @@ fn report(dataset: Dataset, rows: usize) -> ReadReport {
         left_out: dataset.left_out,
         notes: dataset.notes,
     }
+}
+
+/// What predictions show: the report that the command line writes of the same file.
+fn examine(name: &str, predictions: &str) -> Result<StudyReply> {
+    let predictions = predictions::read("predictions.jsonl", predictions.as_bytes(), predictions::Options::default())?;
+    let mut options = Options::for_rows(predictions.rows.len());
+    options.resampling.seed = SEED;
+    let computed = measure(&predictions, options, None)?;
+    let report = report_of(&predictions, &computed, name, Vec::new(), &Settings::usual(SEED))?;
+    Ok(StudyReply::Examined(Box::new(report)))
 }
 
 /// The content of a picked file.

@@ -1,6 +1,8 @@
 //! The parts of the Evaluate place.
 
 pub mod data_source;
+pub mod decide;
+pub mod examination;
 pub mod label_meanings;
 pub mod preview;
 pub mod row_table;

@@ -94,6 +94,14 @@ pub fn RowTable(
     };
     let count = move || listed.with(Vec::len);
     let exported = RwSignal::new(None::<String>);
+    let save = move |name: &str, only_known: bool| {
+        let saved = study.predictions(only_known).ok().and_then(|text| browser::save_file(name, &text));
+        exported.set(saved.is_none().then(|| "The browser did not save the file.".to_owned()));
+    };
+    let has_uncounted = move || {
+        let rows = material.with_value(|material| material.rows.len());
+        study.labels.with(|labels| (1..rows).contains(&labels.counted()))
+    };
     view! {
         <Show when=move || { study.scores.with(|scores| scores.done() > 0) }>
             <section class="card" aria-labelledby="rows-title" id="rows">
@@ -130,17 +138,20 @@ pub fn RowTable(
                             type="button"
                             class="button button-small"
                             id="export-predictions"
-                            on:click=move |_| {
-                                let saved = study
-                                    .predictions()
-                                    .ok()
-                                    .and_then(|text| browser::save_file("predictions.jsonl", &text));
-                                exported
-                                    .set(saved.is_none().then(|| "The browser did not save the file.".to_owned()));
-                            }
+                            on:click=move |_| save("predictions.jsonl", true)
                         >
                             "Take home: predictions.jsonl"
                         </button>
+                        <Show when=has_uncounted>
+                            <button
+                                type="button"
+                                class="button button-quiet button-small"
+                                id="export-all"
+                                on:click=move |_| save("all-predictions.jsonl", false)
+                            >
+                                "with rows that do not count"
+                            </button>
+                        </Show>
                     </div>
                 </div>
                 <p class="wrong" role="alert" hidden=move || exported.with(Option::is_none)>{move || exported.get()}</p>
