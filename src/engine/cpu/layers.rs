@@ -119,7 +119,8 @@ impl Rope {
         let pairs = config.rope_width / 2;
         let frequencies: Vec<f64> = (0..pairs)
             .map(|pair| {
-                let frequency = config.rope_base.powf(-2.0 * pair as f64 / config.rope_width as f64);
+                // `libm`, here and below: the platforms' own functions differ in last bits.
+                let frequency = libm::pow(config.rope_base, -2.0 * pair as f64 / config.rope_width as f64);
                 frequency / factors.get(pair).map_or(1.0, |factor| f64::from(*factor))
             })
             .collect();
@@ -128,7 +129,7 @@ impl Rope {
             .flat_map(|position| {
                 let position = position as f64 / config.rope_scale;
                 frequencies.iter().map(move |frequency| {
-                    let (sine, cosine) = (position * frequency).sin_cos();
+                    let (sine, cosine) = libm::sincos(position * frequency);
                     (cosine as f32, sine as f32)
                 })
             })

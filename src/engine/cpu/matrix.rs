@@ -219,9 +219,11 @@ mod tests {
                     assert_eq!(unpacked, want, "{kind} {rows} × {columns}, row {row}");
                 }
                 let x = activations(&mut random, tokens, columns);
+                let first = matrix.multiply(&Activations::new(x.clone(), columns));
+                check(&format!("{kind} {rows} × {columns}"), &weights, &x, columns, &first);
                 for set in Set::available() {
                     let got = matrix.multiply_with(set, &Activations::new(x.clone(), columns));
-                    check(&format!("{kind} {rows} × {columns}, {}", set.name()), &weights, &x, columns, &got);
+                    assert_eq!(got, first, "{kind} {rows} × {columns}, {}", set.name());
                 }
             }
         }

@@ -1,8 +1,12 @@
-//! Instruction sets: AVX-512 with VNNI, AVX2 with FMA, NEON, SIMD128, and plain arrays.
+//! Instruction sets: AVX-512 with VNNI, AVX2, NEON, SIMD128, and plain arrays.
 //!
 //! Kernels are written once over [`InstructionSet`] and compiled once per set; [`dispatch`] picks the best one at run
 //! time. This is the only place that names instruction sets. Two shapes of vector are enough for all kernels: eight
 //! float32 ([`Lanes`]), and sixteen outputs of an integer product with their 16-bit weights.
+//!
+//! All sets give the same bits: sums across lanes have one order, and products are rounded before they are added, since
+//! WebAssembly has no fused form. A difference in the last bit would not stay one: it can push a 16-bit activation over
+//! to its neighbour, and the page and the command line would disagree by as much as the kernel's own error.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -30,9 +34,9 @@ pub trait Lanes: Copy {
     /// # Safety
     /// `to` must be writable for eight numbers; no alignment is needed.
     unsafe fn store(self, to: *mut f32);
-    /// `self + a · b`.
+    /// `self + a · b`, the product rounded first.
     fn add_product(self, a: Self, b: Self) -> Self;
-    /// The sum of the lanes.
+    /// The sum of the lanes: `((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7))`.
     fn sum(self) -> f32;
 }
 
@@ -91,9 +95,9 @@ pub trait InstructionSet: Copy + 'static {
     /// # Safety
     /// `to` must be writable for sixteen numbers.
     unsafe fn store_outputs(to: *mut f32, outputs: Self::Outputs);
-    /// `outputs + sums · (scale · factor)`.
+    /// `outputs + sums · (scale · factor)`, every product rounded.
     fn add_scaled(outputs: Self::Outputs, sums: Self::Sums, scale: Self::Outputs, factor: f32) -> Self::Outputs;
-    /// `outputs + a · factor`.
+    /// `outputs + a · factor`, the product rounded first.
     fn add_times(outputs: Self::Outputs, a: Self::Outputs, factor: f32) -> Self::Outputs;
 }
 
@@ -110,7 +114,7 @@ pub trait Kernel {
 pub enum Set {
     /// AVX-512 with 16-bit dot products (VNNI).
     Avx512,
-    /// AVX2 with FMA.
+    /// AVX2.
     Avx2,
     /// 64-bit ARM.
     Neon,

@@ -33,12 +33,16 @@ impl Lanes for float32x4x2_t {
     #[inline(always)]
     fn add_product(self, a: Self, b: Self) -> Self {
         // SAFETY: NEON as above.
-        unsafe { float32x4x2_t(vfmaq_f32(self.0, a.0, b.0), vfmaq_f32(self.1, a.1, b.1)) }
+        unsafe { float32x4x2_t(vaddq_f32(self.0, vmulq_f32(a.0, b.0)), vaddq_f32(self.1, vmulq_f32(a.1, b.1))) }
     }
     #[inline(always)]
     fn sum(self) -> f32 {
         // SAFETY: NEON as above.
-        unsafe { vaddvq_f32(vaddq_f32(self.0, self.1)) }
+        unsafe {
+            let four = vaddq_f32(self.0, self.1);
+            (vgetq_lane_f32::<0>(four) + vgetq_lane_f32::<2>(four))
+                + (vgetq_lane_f32::<1>(four) + vgetq_lane_f32::<3>(four))
+        }
     }
 }
 
@@ -132,7 +136,8 @@ impl InstructionSet for Neon {
     fn add_scaled(mut outputs: Self::Outputs, sums: Self::Sums, scale: Self::Outputs, factor: f32) -> Self::Outputs {
         for i in 0..4 {
             // SAFETY: NEON is part of the target.
-            outputs[i] = unsafe { vfmaq_f32(outputs[i], vcvtq_f32_s32(sums[i]), vmulq_n_f32(scale[i], factor)) };
+            outputs[i] =
+                unsafe { vaddq_f32(outputs[i], vmulq_f32(vcvtq_f32_s32(sums[i]), vmulq_n_f32(scale[i], factor))) };
         }
         outputs
     }
@@ -140,7 +145,7 @@ impl InstructionSet for Neon {
     fn add_times(mut outputs: Self::Outputs, a: Self::Outputs, factor: f32) -> Self::Outputs {
         for i in 0..4 {
             // SAFETY: NEON is part of the target.
-            outputs[i] = unsafe { vfmaq_n_f32(outputs[i], a[i], factor) };
+            outputs[i] = unsafe { vaddq_f32(outputs[i], vmulq_n_f32(a[i], factor)) };
         }
         outputs
     }

@@ -1,4 +1,4 @@
-//! AVX2 with FMA, and AVX-512 with the 16-bit dot product of VNNI.
+//! AVX2, and AVX-512 with the 16-bit dot product of VNNI.
 //!
 //! Every method is reached only through [`with_avx2`] or [`with_avx512`], whose callers have looked for the features;
 //! that is what each `SAFETY` here relies on, besides what a method itself asks of its pointer.
@@ -9,7 +9,7 @@ use super::{InstructionSet, Kernel, Lanes};
 
 /// Whether the machine can run [`with_avx2`].
 pub fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    is_x86_feature_detected!("avx2")
 }
 
 /// Whether the machine can run [`with_avx512`].
@@ -20,14 +20,14 @@ pub fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512vnni")
 }
 
-/// Runs a kernel with AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
+/// Runs a kernel with AVX2.
+#[target_feature(enable = "avx2")]
 pub fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
 
 /// Runs a kernel with AVX-512 and VNNI.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vnni")]
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
 pub fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }
@@ -55,8 +55,8 @@ impl Lanes for __m256 {
     }
     #[inline(always)]
     fn add_product(self, a: Self, b: Self) -> Self {
-        // SAFETY: FMA is there.
-        unsafe { _mm256_fmadd_ps(a, b, self) }
+        // SAFETY: AVX2 is there.
+        unsafe { _mm256_add_ps(self, _mm256_mul_ps(a, b)) }
     }
     #[inline(always)]
     fn sum(self) -> f32 {
@@ -69,7 +69,7 @@ impl Lanes for __m256 {
     }
 }
 
-/// AVX2 with FMA: sixteen outputs are two vectors.
+/// AVX2: sixteen outputs are two vectors.
 #[derive(Clone, Copy)]
 pub struct Avx2;
 
@@ -152,22 +152,25 @@ impl InstructionSet for Avx2 {
     }
     #[inline(always)]
     fn add_scaled(outputs: Self::Outputs, sums: Self::Sums, scale: Self::Outputs, factor: f32) -> Self::Outputs {
-        // SAFETY: AVX2 and FMA are there.
+        // SAFETY: AVX2 is there.
         unsafe {
             let factor = _mm256_set1_ps(factor);
             let scale = [_mm256_mul_ps(scale[0], factor), _mm256_mul_ps(scale[1], factor)];
             [
-                _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[0]), scale[0], outputs[0]),
-                _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[1]), scale[1], outputs[1]),
+                _mm256_add_ps(outputs[0], _mm256_mul_ps(_mm256_cvtepi32_ps(sums[0]), scale[0])),
+                _mm256_add_ps(outputs[1], _mm256_mul_ps(_mm256_cvtepi32_ps(sums[1]), scale[1])),
             ]
         }
     }
     #[inline(always)]
     fn add_times(outputs: Self::Outputs, a: Self::Outputs, factor: f32) -> Self::Outputs {
-        // SAFETY: AVX2 and FMA are there.
+        // SAFETY: AVX2 is there.
         unsafe {
             let factor = _mm256_set1_ps(factor);
-            [_mm256_fmadd_ps(a[0], factor, outputs[0]), _mm256_fmadd_ps(a[1], factor, outputs[1])]
+            [
+                _mm256_add_ps(outputs[0], _mm256_mul_ps(a[0], factor)),
+                _mm256_add_ps(outputs[1], _mm256_mul_ps(a[1], factor)),
+            ]
         }
     }
 }
@@ -233,12 +236,12 @@ impl InstructionSet for Avx512 {
         // SAFETY: AVX-512 is there.
         unsafe {
             let scale = _mm512_mul_ps(scale, _mm512_set1_ps(factor));
-            _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, outputs)
+            _mm512_add_ps(outputs, _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale))
         }
     }
     #[inline(always)]
     fn add_times(outputs: Self::Outputs, a: Self::Outputs, factor: f32) -> Self::Outputs {
         // SAFETY: AVX-512 is there.
-        unsafe { _mm512_fmadd_ps(a, _mm512_set1_ps(factor), outputs) }
+        unsafe { _mm512_add_ps(outputs, _mm512_mul_ps(a, _mm512_set1_ps(factor))) }
     }
 }
