@@ -21,7 +21,7 @@ const TEXTS: [&str; 10] = [
 ];
 
 /// Largest difference of a label's probability.
-const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 1e-9;
 
 /// `candor classify --json`: one prediction a line.
 fn command_line() -> Vec<Value> {
