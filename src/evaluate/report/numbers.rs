@@ -103,10 +103,19 @@ fn by_group(computed: &Report) -> Option<Table> {
             Cell::text(group.group.as_deref().unwrap_or("(none)")),
             Cell::count(group.n as u64),
             Cell::text(pictures::estimate(&group.accuracy)),
-            Cell::percent(group.mean_confidence),
-            Cell::shown(group.brier, format::number(group.brier, 4)),
-            Cell::percent(group.ece),
+            Cell::text(pictures::estimate(&group.mean_confidence)),
+            Cell::text(score(&group.brier)),
+            Cell::text(pictures::estimate(&group.ece)),
         ]);
     }
     (!table.rows.is_empty()).then_some(table)
+}
+
+/// A score that is no percentage, as `0.1790 (0.1624–0.1976)`.
+fn score(estimate: &Estimate) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format::number(value, 4));
+    match (estimate.low, estimate.high) {
+        (None, None) => number(estimate.value),
+        (low, high) => format!("{} ({}–{})", number(estimate.value), number(low), number(high)),
+    }
 }

@@ -10,7 +10,7 @@ pub use super::evaluation::Row;
 use super::evaluation::{AGAINST_NULL, Evaluation, interval_method, names};
 use super::null::Null;
 use super::warnings::warnings;
-use super::{Sample, binary};
+use super::{Sample, View, binary};
 use crate::error::Result;
 use crate::numeric::finite;
 use crate::stats::hygiene::{Duplicates, duplicates};
@@ -161,11 +161,11 @@ pub struct GroupReport {
     /// Its accuracy.
     pub accuracy: Estimate,
     /// Its mean confidence.
-    pub mean_confidence: f64,
+    pub mean_confidence: Estimate,
     /// Its Brier score.
-    pub brier: f64,
+    pub brier: Estimate,
     /// Its expected calibration error, which in a small group is mostly chance.
-    pub ece: f64,
+    pub ece: Estimate,
 }
 
 /// A dot of the reliability diagram.
@@ -243,7 +243,7 @@ pub fn report(rows: &[Row], options: &Options) -> Result<Report> {
         },
         per_class,
         confusion: classes.map(Classes::confusion),
-        groups: groups(rows, binning, level)?,
+        groups: groups(rows, binning, options.resampling, level)?,
         reliability: reliability(sample, binning, level),
         warnings,
         duplicates,
@@ -297,7 +297,7 @@ fn class_report(label: &str, tally: &Tally, class: usize, f1: Estimate, level: f
     }
 }
 
-fn groups(rows: &[Row], binning: Binning, level: f64) -> Result<Vec<GroupReport>> {
+fn groups(rows: &[Row], binning: Binning, resampling: Resampling, level: f64) -> Result<Vec<GroupReport>> {
     let mut members: IndexMap<Option<&str>, Vec<&Row>> = IndexMap::new();
     for row in rows {
         members.entry(row.group.as_deref()).or_default().push(row);
@@ -309,13 +309,23 @@ fn groups(rows: &[Row], binning: Binning, level: f64) -> Result<Vec<GroupReport>
         let (scores, correct): (Vec<f64>, Vec<bool>) = rows.iter().map(|row| (row.confidence, row.correct)).unzip();
         let sample = Sample::new(&scores, &correct)?;
         let view = sample.view();
+        let measure =
+            |view: View<'_>| [binary::mean_score(view), binary::brier(view), calibration_error(view, binning).ece];
+        let resampled = (rows.len() >= FEWEST_FOR_BOOTSTRAP && resampling.resamples > 0).then(|| {
+            bootstrap(rows.len(), 3, resampling, |counts, out| out.copy_from_slice(&measure(sample.counted(counts))))
+        });
+        let estimate = |column: usize, name: &str| {
+            let interval = resampled.as_ref().and_then(|r| r.interval(column, level, interval_method(name)));
+            let interval = interval.map(|Interval { low, high }| Interval { low: low.max(0.0), high: high.min(1.0) });
+            Estimate::new(measure(view)[column], interval)
+        };
         Ok(GroupReport {
             group: name.map(String::from),
             n: rows.len(),
             accuracy: Estimate::proportion(view.positives(), view.total(), level),
-            mean_confidence: binary::mean_score(view),
-            brier: binary::brier(view),
-            ece: calibration_error(view, binning).ece,
+            mean_confidence: estimate(0, "mean_confidence"),
+            brier: estimate(1, "brier"),
+            ece: estimate(2, "ece"),
         })
     };
     members.into_iter().map(group).collect()
@@ -341,6 +351,24 @@ mod tests {
 
     fn rows(rows: &[(f64, bool)]) -> Vec<Row> {
         rows.iter().map(|&(confidence, correct)| Row { confidence, correct, ..Row::default() }).collect()
+    }
+
+    #[test]
+    fn every_number_of_a_group_has_its_interval() {
+        let mut rows = rows(&[(0.9, true), (0.6, false), (0.8, true), (0.7, true)].repeat(15));
+        rows.iter_mut().enumerate().for_each(|(at, row)| row.group = Some(if at < 30 { "a" } else { "b" }.to_owned()));
+        rows.push(Row { confidence: 0.5, correct: true, group: Some("alone".to_owned()), ..Row::default() });
+        let report = report(&rows, &Options::default()).unwrap();
+        assert_eq!(report.groups.iter().map(|group| group.n).collect::<Vec<_>>(), [30, 30, 1]);
+        for group in &report.groups {
+            for estimate in [group.mean_confidence, group.brier, group.ece] {
+                let value = estimate.value.unwrap();
+                match (estimate.low, estimate.high) {
+                    (Some(low), Some(high)) => assert!(0.0 <= low && low <= value && value <= high && high <= 1.0),
+                    none => assert_eq!((none, group.n), ((None, None), 1), "one row says nothing of its spread"),
+                }
+            }
+        }
     }
 
     fn quick() -> Options {
