@@ -82,11 +82,14 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
             .and_then(|bytes| read_prompts(&bytes))
             .map_err(|error| error.at_file(path.display().to_string()))?,
     };
-    if let Some(threads) = arguments.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
-        pool.build_global().map_err(|error| Error::internal(format!("{threads} threads: {error}")))?;
-    }
-    let report = measure(&arguments.model, &prompts, usize::from(arguments.repeats))?;
+    let measure = || measure(&arguments.model, &prompts, usize::from(arguments.repeats));
+    let report = match arguments.threads {
+        None => measure()?,
+        Some(threads) => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build();
+            pool.map_err(|error| Error::internal(format!("{threads} threads: {error}")))?.install(measure)?
+        }
+    };
     let mut output = Output::standard();
     match json {
         true => output.json(&report)?,

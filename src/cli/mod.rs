@@ -64,7 +64,8 @@ enum Command {
 /// Runs the command line; returns the exit status.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments) {
+    // On a thread of the pool, where a parallel loop starts at once instead of waking another thread and waiting for it.
+    match rayon::scope(|_| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -14,6 +14,8 @@ use crate::platform;
 const LARGEST: f32 = 32767.0;
 /// A group whose largest is below this is zero: its inverse would overflow.
 const SMALLEST: f32 = 1e-30;
+/// Groups of a token that are quantized one after the other: a few lines of the cache at a stretch.
+const TOGETHER: usize = 4;
 /// Adding this to a float32 of moderate size leaves its nearest integer in the low bits (1.5 · 2²³).
 const ROUNDING: f32 = 12_582_912.0;
 
@@ -31,32 +33,32 @@ pub struct ActivationGroup {
 impl ActivationGroup {
     const EMPTY: Self = Self { values: [0; GROUP], scale: 0.0, sums: [0.0; 2] };
 
-    /// Quantizes 32 activations. Eights are spelled out, and the sums taken in float32 (where integers of this size
-    /// are exact), so that compilers vectorize all of it.
+    /// Quantizes 32 activations. The largest is found and the sums are taken in integers (sizes of floats are ordered
+    /// as their bits are), whose order does not matter: so compilers vectorize all of it.
     #[inline(always)]
     fn quantize(x: &[f32; GROUP]) -> Self {
-        let (eights, _) = x.as_chunks::<8>();
-        let mut sizes = [0.0_f32; 8];
-        for eight in eights {
-            for (size, x) in sizes.iter_mut().zip(eight) {
-                // Not `max`: a comparison vectorizes.
-                let larger = x.abs();
-                *size = if larger > *size { larger } else { *size };
-            }
+        let mut bits = 0;
+        for x in x {
+            bits = bits.max(x.to_bits() & (u32::MAX >> 1));
         }
-        let largest = sizes.iter().fold(0.0_f32, |largest, size| if *size > largest { *size } else { largest });
+        let largest = f32::from_bits(bits);
         let inverse = if largest > SMALLEST { LARGEST / largest } else { 0.0 };
-        let scale = largest / LARGEST;
+        let mut integers = [0_i32; GROUP];
+        for (integer, x) in integers.iter_mut().zip(x) {
+            *integer = (*x * inverse + ROUNDING).to_bits().wrapping_sub(ROUNDING.to_bits()) as i32;
+        }
         let mut values = [0; GROUP];
-        let mut sums = [[0.0_f32; 8]; 2];
-        for (index, eight) in eights.iter().enumerate() {
-            for lane in 0..8 {
-                let shifted = eight[lane] * inverse + ROUNDING;
-                values[index * 8 + lane] = shifted.to_bits() as i16;
-                sums[index / 2][lane] += shifted - ROUNDING;
+        for (value, integer) in values.iter_mut().zip(&integers) {
+            *value = *integer as i16;
+        }
+        let mut sums = [0_i32; 2];
+        for (sum, half) in sums.iter_mut().zip(integers.as_chunks::<{ GROUP / 2 }>().0) {
+            for integer in half {
+                *sum = sum.wrapping_add(*integer);
             }
         }
-        Self { values, scale, sums: sums.map(|lanes| lanes.iter().sum::<f32>() * scale) }
+        let scale = largest / LARGEST;
+        Self { values, scale, sums: sums.map(|sum| sum as f32 * scale) }
     }
 
     /// Two adjacent activations, the first in the low half.
@@ -103,18 +105,19 @@ impl Activations {
         self.groups.get_or_init(|| {
             let tokens = self.tokens();
             let mut groups = vec![ActivationGroup::EMPTY; self.columns / GROUP * tokens];
-            platform::for_each_chunk(&mut groups, tokens.max(1), |index, out| {
-                dispatch(Quantize { rows: &self.rows[index * GROUP..], columns: self.columns, out });
+            platform::for_each_chunk(&mut groups, (tokens * TOGETHER).max(1), |index, out| {
+                dispatch(Quantize { rows: &self.rows[index * TOGETHER * GROUP..], columns: self.columns, tokens, out });
             });
             groups
         })
     }
 }
 
-/// Quantizes one group of every token; `rows` begins at the group of the first token.
+/// Quantizes a few neighbouring groups of every token; `rows` begins at the first of them of the first token.
 struct Quantize<'a> {
     rows: &'a [f32],
     columns: usize,
+    tokens: usize,
     out: &'a mut [ActivationGroup],
 }
 
@@ -123,9 +126,9 @@ impl Kernel for Quantize<'_> {
 
     #[inline(always)]
     fn run<S: InstructionSet>(self) {
-        for (row, out) in self.rows.chunks(self.columns).zip(self.out) {
-            if let Some(x) = row.first_chunk() {
-                *out = ActivationGroup::quantize(x);
+        for (token, row) in self.rows.chunks(self.columns).take(self.tokens).enumerate() {
+            for (x, group) in row.as_chunks().0.iter().zip(self.out.chunks_exact_mut(self.tokens)) {
+                group[token] = ActivationGroup::quantize(x);
             }
         }
     }

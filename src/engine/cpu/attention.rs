@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use crate::engine::config::ModelConfig;
-use crate::engine::cpu::instructions::{InstructionSet, Kernel, Lanes, dispatch};
+use crate::engine::cpu::instructions::{InstructionSet, Kernel, dispatch};
 use crate::engine::cpu::layers::exponential;
 use crate::platform;
 
@@ -189,13 +189,7 @@ fn score_tile<S: InstructionSet>(tile: &[f32], queries: &[f32], width: usize, ou
     macro_rules! take {
         ($rows:literal) => {
             while S::ROWS >= $rows && count - query >= $rows {
-                score_rows::<S::Lanes, $rows>(
-                    tile,
-                    &queries[query * width..],
-                    width,
-                    &mut out[query * stride..],
-                    stride,
-                );
+                score_rows::<S, $rows>(tile, &queries[query * width..], width, &mut out[query * stride..], stride);
                 query += $rows;
             }
         };
@@ -206,27 +200,31 @@ fn score_tile<S: InstructionSet>(tile: &[f32], queries: &[f32], width: usize, ou
 }
 
 #[inline(always)]
-fn score_rows<L: Lanes, const R: usize>(tile: &[f32], queries: &[f32], width: usize, out: &mut [f32], stride: usize) {
+fn score_rows<S: InstructionSet, const R: usize>(
+    tile: &[f32],
+    queries: &[f32],
+    width: usize,
+    out: &mut [f32],
+    stride: usize,
+) {
     assert!(tile.len() == width * TILE && queries.len() >= R * width && out.len() >= (R - 1) * stride + TILE);
-    let mut sums = [[L::zero(); 2]; R];
+    let mut sums = [S::no_outputs(); R];
+    let mut rows = [queries.as_ptr(); R];
+    for r in 1..R {
+        rows[r] = queries[r * width..].as_ptr();
+    }
     for dimension in 0..width {
         // SAFETY: dimension < width, and the lengths were checked.
         unsafe {
-            let keys = tile.as_ptr().add(dimension * TILE);
-            let keys = [L::load(keys), L::load(keys.add(8))];
+            let keys = S::load_outputs(tile.as_ptr().add(dimension * TILE));
             for r in 0..R {
-                let query = L::splat(*queries.get_unchecked(r * width + dimension));
-                sums[r][0] = sums[r][0].add_product(query, keys[0]);
-                sums[r][1] = sums[r][1].add_product(query, keys[1]);
+                sums[r] = S::add_times(sums[r], keys, *rows[r].add(dimension));
             }
         }
     }
     for r in 0..R {
         // SAFETY: (R - 1) · stride + 16 numbers are there.
-        unsafe {
-            sums[r][0].store(out.as_mut_ptr().add(r * stride));
-            sums[r][1].store(out.as_mut_ptr().add(r * stride + 8));
-        }
+        unsafe { S::store_outputs(out.as_mut_ptr().add(r * stride), sums[r]) };
     }
 }
 
@@ -285,15 +283,7 @@ fn weighted_sums<S: InstructionSet>(
             while S::ROWS >= $rows && count - query >= $rows {
                 for dimension in (0..whole).step_by(TILE) {
                     let out = &mut out[query * width + dimension..];
-                    sum_rows::<S::Lanes, $rows>(
-                        values,
-                        dimension,
-                        &weights[query * stride..],
-                        stride,
-                        most,
-                        out,
-                        width,
-                    );
+                    sum_rows::<S, $rows>(values, dimension, &weights[query * stride..], stride, most, out, width);
                 }
                 query += $rows;
             }
@@ -313,7 +303,7 @@ fn weighted_sums<S: InstructionSet>(
 
 /// Sixteen dimensions of `R` queries.
 #[inline(always)]
-fn sum_rows<L: Lanes, const R: usize>(
+fn sum_rows<S: InstructionSet, const R: usize>(
     values: &Values<'_>,
     dimension: usize,
     weights: &[f32],
@@ -327,27 +317,27 @@ fn sum_rows<L: Lanes, const R: usize>(
     let first = values.offset + dimension;
     assert!(first + TILE <= values.kv_width && values.own.len() >= own * values.kv_width);
     assert!(weights.len() >= (R - 1) * stride + most && out.len() >= (R - 1) * width + TILE);
-    let mut sums = [[L::zero(); 2]; R];
+    let mut sums = [S::no_outputs(); R];
     for (part, start, positions) in [(values.prefix, 0, before.min(most)), (values.own, before, own)] {
+        let mut rows = [weights[start..].as_ptr(); R];
+        for r in 1..R {
+            rows[r] = weights[r * stride + start..].as_ptr();
+        }
+        let mut value = part[first.min(part.len())..].as_ptr();
         for position in 0..positions {
-            // SAFETY: the lengths were checked above.
+            // SAFETY: the lengths were checked above; only the last step of `value` leaves the values.
             unsafe {
-                let value = part.as_ptr().add(position * values.kv_width + first);
-                let value = [L::load(value), L::load(value.add(8))];
+                let sixteen = S::load_outputs(value);
                 for r in 0..R {
-                    let weight = L::splat(*weights.get_unchecked(r * stride + start + position));
-                    sums[r][0] = sums[r][0].add_product(weight, value[0]);
-                    sums[r][1] = sums[r][1].add_product(weight, value[1]);
+                    sums[r] = S::add_times(sums[r], sixteen, *rows[r].add(position));
                 }
+                value = value.wrapping_add(values.kv_width);
             }
         }
     }
     for r in 0..R {
         // SAFETY: (R - 1) · width + 16 numbers are there.
-        unsafe {
-            sums[r][0].store(out.as_mut_ptr().add(r * width));
-            sums[r][1].store(out.as_mut_ptr().add(r * width + 8));
-        }
+        unsafe { S::store_outputs(out.as_mut_ptr().add(r * width), sums[r]) };
     }
 }
 

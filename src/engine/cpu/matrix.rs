@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::gguf::{QuantizedType, dequantize_row};
 use crate::platform;
 
+/// Tiles that one thread takes at a time: as many as the widest instruction set multiplies together.
+const TASK_TILES: usize = 2;
+
 /// A matrix of rows × columns (outputs × inputs).
 pub struct Matrix {
     rows: usize,
@@ -160,16 +163,19 @@ unsafe fn put_some(to: *mut f32, outputs: &[f32]) {
 
 fn multiply_tiles(set: Set, tiles: &Tiles, activations: &Activations) -> Vec<f32> {
     let (tokens, rows) = (activations.tokens(), tiles.rows());
-    let mut out = vec![0.0; tokens * rows];
+    let mut out = Vec::with_capacity(tokens * rows);
     // Quantized before the threads part: all of them need it.
     activations.groups();
     let columns = Columns { start: out.as_mut_ptr(), rows, tokens };
-    platform::map_indices(tiles.tiles(), |tile| {
+    platform::map_indices(tiles.tiles().div_ceil(TASK_TILES), |task| {
         let columns = &columns;
-        // SAFETY: every tile is an index of its own.
-        let put = |token: usize, outputs: &[f32; TILE_ROWS]| unsafe { columns.put(tile, token, outputs) };
-        dispatch_to(set, TileProduct { tiles, tile, activations, put });
+        let range = task * TASK_TILES..tiles.tiles().min((task + 1) * TASK_TILES);
+        // SAFETY: every tile is in the range of one task.
+        let put = |tile: usize, token: usize, outputs: &[f32; TILE_ROWS]| unsafe { columns.put(tile, token, outputs) };
+        dispatch_to(set, TileProduct { tiles, range, activations, put });
     });
+    // SAFETY: the capacity is there, and the tiles' rows of all tokens, which are all of it, were just written.
+    unsafe { out.set_len(tokens * rows) };
     out
 }
 

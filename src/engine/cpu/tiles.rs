@@ -39,6 +39,7 @@ pub struct Tiles {
 }
 
 /// The numbers of one tile's group.
+#[derive(Clone, Copy)]
 pub struct TileGroup<'a> {
     /// The integers: 256 bytes of nibbles, or 512 bytes.
     pub packed: &'a [u8],

@@ -57,6 +57,8 @@ pub trait InstructionSet: Copy + 'static {
 
     /// Tokens whose integer sums are held in registers: 1, 2, 3, 4 or 8.
     const TOKENS: usize;
+    /// Tiles of sixteen rows that are multiplied together, so that activations are read once for both: 1 or 2.
+    const TILES: usize;
     /// Rows whose sums over sixteen float32 columns are held in registers: 3 or 6.
     const ROWS: usize;
 
@@ -85,6 +87,8 @@ pub trait InstructionSet: Copy + 'static {
     /// `sums[r] + weights[r][0] · activations[0] + weights[r][1] · activations[1]`, the two activations in the low and
     /// high half of the number.
     fn add_pairs(sums: Self::Sums, weights: Self::Pairs, activations: i32) -> Self::Sums;
+    /// All zero.
+    fn no_outputs() -> Self::Outputs;
     /// Sixteen numbers in memory.
     ///
     /// # Safety

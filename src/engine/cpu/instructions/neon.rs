@@ -58,6 +58,7 @@ impl InstructionSet for Neon {
 
     // Sixteen sums, four vectors of weights and four pairs of activations fit 32 registers.
     const TOKENS: usize = 4;
+    const TILES: usize = 1;
     const ROWS: usize = 6;
 
     #[inline(always)]
@@ -119,6 +120,11 @@ impl InstructionSet for Neon {
             }
         }
         sums
+    }
+    #[inline(always)]
+    fn no_outputs() -> Self::Outputs {
+        // SAFETY: NEON is part of the target.
+        unsafe { [vdupq_n_f32(0.0); 4] }
     }
     #[inline(always)]
     unsafe fn load_outputs(from: *const f32) -> Self::Outputs {

@@ -46,6 +46,7 @@ impl InstructionSet for Portable {
     type Outputs = [f32; 16];
 
     const TOKENS: usize = 2;
+    const TILES: usize = 1;
     const ROWS: usize = 3;
 
     #[inline(always)]
@@ -81,6 +82,10 @@ impl InstructionSet for Portable {
             sums[r] += i32::from(weights[2 * r]) * low + i32::from(weights[2 * r + 1]) * high;
         }
         sums
+    }
+    #[inline(always)]
+    fn no_outputs() -> Self::Outputs {
+        [0.0; 16]
     }
     #[inline(always)]
     unsafe fn load_outputs(from: *const f32) -> Self::Outputs {

@@ -56,6 +56,7 @@ impl InstructionSet for Simd128 {
 
     // Twelve sums, and what a browser's compiler keeps beside them in sixteen registers.
     const TOKENS: usize = 3;
+    const TILES: usize = 1;
     const ROWS: usize = 3;
 
     #[inline(always)]
@@ -101,6 +102,10 @@ impl InstructionSet for Simd128 {
     fn add_pairs(sums: Self::Sums, weights: Self::Pairs, activations: i32) -> Self::Sums {
         let activations = i32x4_splat(activations);
         four(|i| i32x4_add(sums[i], i32x4_dot_i16x8(weights[i], activations)))
+    }
+    #[inline(always)]
+    fn no_outputs() -> Self::Outputs {
+        [f32x4_splat(0.0); 4]
     }
     #[inline(always)]
     unsafe fn load_outputs(from: *const f32) -> Self::Outputs {

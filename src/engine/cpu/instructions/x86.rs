@@ -81,6 +81,7 @@ impl InstructionSet for Avx2 {
 
     // Eight sums, two vectors of weights and a pair of activations fit sixteen registers.
     const TOKENS: usize = 4;
+    const TILES: usize = 1;
     const ROWS: usize = 6;
 
     #[inline(always)]
@@ -138,6 +139,11 @@ impl InstructionSet for Avx2 {
         }
     }
     #[inline(always)]
+    fn no_outputs() -> Self::Outputs {
+        // SAFETY: AVX2 is there.
+        unsafe { [_mm256_setzero_ps(); 2] }
+    }
+    #[inline(always)]
     unsafe fn load_outputs(from: *const f32) -> Self::Outputs {
         // SAFETY: the caller's promise; AVX2 is there.
         unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
@@ -185,7 +191,9 @@ impl InstructionSet for Avx512 {
     type Sums = __m512i;
     type Outputs = __m512;
 
+    // Sixteen sums of 32 registers, the weights of two tiles and a pair of activations.
     const TOKENS: usize = 8;
+    const TILES: usize = 2;
     const ROWS: usize = 6;
 
     #[inline(always)]
@@ -220,6 +228,11 @@ impl InstructionSet for Avx512 {
     fn add_pairs(sums: Self::Sums, weights: Self::Pairs, activations: i32) -> Self::Sums {
         // SAFETY: AVX-512 with VNNI is there.
         unsafe { _mm512_dpwssd_epi32(sums, weights, _mm512_set1_epi32(activations)) }
+    }
+    #[inline(always)]
+    fn no_outputs() -> Self::Outputs {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_setzero_ps() }
     }
     #[inline(always)]
     unsafe fn load_outputs(from: *const f32) -> Self::Outputs {
