@@ -1,8 +1,10 @@
 //! What crosses between page and worker, and the JSON of predictions.
 //!
-//! Plain serde data, no behaviour: the page and the command line read the same types that the engine's floor writes.
+//! Plain serde data, no behaviour but [`calibrated`]: the page and the command line read the same types that the
+//! engine's floor writes.
 //! The page is compiled with this floor and those below it only, so a type that both sides need stands here.
 
+pub mod calibrated;
 pub mod study;
 
 use indexmap::IndexMap;
@@ -11,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::task::Task;
 
-pub use self::study::{DataFile, ReadReport, StudyReply, StudyRequest};
+pub use self::study::{CalibrationReport, DataFile, Examination, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

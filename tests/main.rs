@@ -9,6 +9,7 @@ mod browser;
 mod calibrators_reference;
 mod datasets;
 mod engine_reference;
+mod evaluation_run;
 mod golden_sentiment;
 mod hostile_gguf;
 mod quantized_types;

@@ -163,6 +163,23 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The table as JSON lines with exact numbers: an object a row, words as they are, `null` for what does not exist.
+    pub fn to_json_lines(&self) -> String {
+        let value = |cell: &Cell| match cell {
+            Cell::Text(words) => serde_json::Value::from(words.as_str()),
+            Cell::Number { value, .. } => serde_json::Value::from(*value),
+            Cell::Empty => serde_json::Value::Null,
+        };
+        let line = |row: &Vec<Cell>| {
+            let fields: indexmap::IndexMap<&str, serde_json::Value> =
+                self.columns.iter().map(|column| column.name.as_str()).zip(self.cells(row).map(value)).collect();
+            serde_json::to_string(&fields).unwrap_or_default() + "\n"
+        };
+        self.rows.iter().map(line).collect()
+    }
+}
+
 /// Text that no spreadsheet takes for a formula: an apostrophe goes before a first character that starts one (OWASP's
 /// list), also behind blanks, which some programs trim first. NUL characters, which some programs stop at, go.
 fn disarmed(words: &str) -> String {
@@ -194,6 +211,14 @@ mod tests {
                         \"a, \"\"b\"\"\nc\",-2.5,\r\n\
                         short,,\r\n";
         assert_eq!(csv, expected);
+    }
+
+    #[test]
+    fn json_lines_are_exact_and_keep_words_as_they_are() {
+        let lines = table().to_json_lines();
+        let rows: Vec<&str> = lines.lines().collect();
+        assert_eq!(rows[0], r#"{"label":"=HYPERLINK(\"x\")","rows":1234.0,"accuracy":0.5}"#);
+        assert_eq!(rows[2], r#"{"label":"short","rows":null,"accuracy":null}"#);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The folder holds `predictions.jsonl` (a row each, input order), `metrics.json` (every metric with its interval, and
 //! what the run was made of) and `report.html`. Predictions are written as they come, under another name until all are
-//! there, so that a folder never holds half a run under a whole run's names.
+//! there, so that a folder never holds half a run under a whole run's names; the same call again goes on with them.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::output::Output;
 use super::scoring::{self, BATCH_TEXTS, BIAS_TEXTS};
 use super::statistics::promise::Promise;
 use super::statistics::{self, metrics, write_file};
+use super::unfinished::{Unfinished, made_of};
 use super::{input, progress, store};
 use crate::classify::{Classifier, quietly};
 use crate::dataset::Dataset;
@@ -62,12 +63,17 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let bias = pollster::block_on(quietly(async |control| classifier.fit_batch_bias(&texts, control).await))?;
     bias.iter().for_each(|summary| eprintln!("note: {summary}"));
 
-    std::fs::create_dir_all(&arguments.out).map_err(|error| at(&arguments.out, error))?;
-    let partial = arguments.out.join("predictions.jsonl.part");
+    let ids: Vec<&str> = data.examples.iter().map(|row| row.id.as_str()).collect();
+    let key = made_of(parts_of_run(&model, &task, &data, arguments)?.iter().map(String::as_str));
+    let unfinished = Unfinished::open(&arguments.out, &key, &ids)?;
+    if unfinished.rows > 0 {
+        eprintln!("note: {} of {} rows were predicted before; going on with the others", unfinished.rows, ids.len());
+    }
     let started = platform::now();
-    let repeated = classify(&classifier, &data, &finish, arguments, &partial)?;
+    let repeated = classify(&classifier, &data, &finish, arguments, &unfinished)?;
     let seconds = platform::now() - started;
-    std::fs::rename(&partial, &predictions_path).map_err(|error| at(&predictions_path, error))?;
+    let computed_rows = data.examples.len() - unfinished.rows;
+    unfinished.finish(&predictions_path)?;
 
     let predictions = statistics::read(&predictions_path)?;
     let computed = metrics::compute(&predictions, &arguments.metrics, metrics::SEED, Some(&task))?;
@@ -93,7 +99,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let whole = RunMetrics { report: computed, run: facts };
     let text = serde_json::to_string_pretty(&whole).map_err(|error| Error::internal(error.to_string()))?;
     write_file(&arguments.out.join("metrics.json"), &(text + "\n"))?;
-    let rate = data.examples.len() as f64 / seconds.max(1e-9);
+    let rate = computed_rows as f64 / seconds.max(1e-9);
     eprintln!(
         "wrote {}: predictions.jsonl, metrics.json, report.html ({} rows, {rate:.1} rows/s)",
         arguments.out.display(),
@@ -108,8 +114,16 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     output.flush()
 }
 
-fn at(path: &Path, error: std::io::Error) -> Error {
-    Error::from(error).at_file(path.display().to_string())
+/// Everything that changes a prediction.
+fn parts_of_run(model: &Named, task: &Task, data: &Dataset, arguments: &Arguments) -> Result<Vec<String>> {
+    let mut parts = vec![model.sha256.clone(), task.sha256(), arguments.scoring.choices()?];
+    for row in &data.examples {
+        parts.push(row.id.clone());
+        parts.push(row.text.clone());
+        parts.push(row.label.clone().unwrap_or_default());
+        parts.push(row.group.clone().unwrap_or_default());
+    }
+    Ok(parts)
 }
 
 /// The place of the run's predictions, if nothing stands there that should be kept.
@@ -160,14 +174,14 @@ fn classify(
     data: &Dataset,
     finish: &Finish<'_>,
     arguments: &Arguments,
-    path: &Path,
+    unfinished: &Unfinished,
 ) -> Result<usize> {
     let options = arguments.scoring.options();
-    let mut output = Output::file(path)?;
+    let mut output = unfinished.output()?;
     let mut repeats = Repeats::of(&data.examples);
     let bar = progress::bar("classified", progress::Unit::Rows);
-    let mut done = 0;
-    for batch in data.examples.chunks(BATCH_TEXTS) {
+    let mut done = unfinished.rows as u64;
+    for batch in data.examples[unfinished.rows..].chunks(BATCH_TEXTS) {
         let mut quiet = |_, _| {};
         let mut control = Control::new(Cancel::default(), &mut quiet);
         let results = pollster::block_on(repeats.classify(classifier, batch, &options, &mut control))?;
@@ -175,6 +189,8 @@ fn classify(
             super::classify::say_warnings(row, &result, false);
             output.json(&finish.row(row, result)?.prediction)?;
         }
+        // What a kill finds on disk are whole batches.
+        output.flush()?;
         done += batch.len() as u64;
         progress::set(&bar, done, Some(data.examples.len() as u64));
     }

@@ -18,6 +18,7 @@ mod scoring;
 mod statistics;
 pub mod store;
 mod tokens;
+mod unfinished;
 
 use std::process::ExitCode;
 

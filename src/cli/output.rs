@@ -29,6 +29,16 @@ impl Output {
         Ok(Self(Box::new(BufWriter::new(file))))
     }
 
+    /// A file that is there, written on behind.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn behind(path: &Path) -> Result<Self> {
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.map_err(|e| Error::from(e).at_file(path.display().to_string()))?;
+        Ok(Self(Box::new(BufWriter::new(file))))
+    }
+
     /// A line of text.
     ///
     /// # Errors

@@ -73,6 +73,21 @@ impl Arguments {
         Options { top: 0, limit_tokens: self.limit_tokens.unwrap_or(usize::MAX) }
     }
 
+    /// Every choice that changes a prediction beside model and task, as a text to compare with another run's.
+    ///
+    /// # Errors
+    /// A calibrator that cannot be read.
+    pub fn choices(&self) -> Result<String> {
+        let calibrator = match &self.calibrator {
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|e| crate::Error::from(e).at_file(path.display().to_string()))?
+            }
+            None => String::new(),
+        };
+        let share = self.confidence == ConfidenceChoice::Share;
+        Ok(format!("share {share}, limit {:?}, forced {}, calibrator {calibrator}", self.limit_tokens, self.force))
+    }
+
     /// Reads the calibrator, if one was asked for, and checks that it belongs to this model and task.
     ///
     /// # Errors

@@ -4,8 +4,9 @@
 //! A text that repeats is computed once ([`Repeats`]); what a row knows and what a calibrator says is written onto its
 //! prediction in one place ([`Finish`]), so that `classify` and `eval` cannot differ. [`RunFacts`] say of a run what a
 //! calibrator must be bound to. What a run shows is in [`report`], which draws [`pictures`] of what [`rows`] give the
-//! statistics.
+//! statistics; what is fitted on it is in [`calibration`].
 
+pub mod calibration;
 pub mod pictures;
 pub mod report;
 pub mod rows;
@@ -18,8 +19,8 @@ use crate::classify::{Classifier, Options};
 use crate::dataset::Example;
 use crate::engine::Control;
 use crate::error::{Error, Result};
-use crate::protocol::Classification;
-use crate::stats::calibrated::{Applier, Scored};
+use crate::protocol::{self, Classification};
+use crate::stats::calibrated::Applier;
 
 /// What `confidence` is taken from where nothing is calibrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,19 +59,7 @@ impl Finish<'_> {
             Confidence::Share => prediction.share,
         };
         let Some(calibrator) = &self.calibrator else { return Ok(result) };
-        let logprobs: Vec<f64> = prediction.labels.values().map(|label| label.logprob).collect();
-        let shares: Vec<f64> = prediction.labels.values().map(|label| label.share).collect();
-        let found = calibrator.apply(&Scored {
-            label: prediction.labels.get_index_of(&prediction.label),
-            total_probability: prediction.total_probability.clamp(0.0, 1.0),
-            share: Some(prediction.share.clamp(0.0, 1.0)),
-            logprobs: &logprobs,
-            shares: &shares,
-        })?;
-        let name = |label: usize| prediction.labels.get_index(label).map(|(name, _)| name.clone());
-        prediction.set = found.set.map(|set| set.into_iter().filter_map(name).collect());
-        prediction.confidence = found.confidence;
-        prediction.interval = found.interval;
+        protocol::calibrated::calibrate(calibrator, prediction)?;
         prediction.calibrator_forced.clone_from(&self.forced);
         Ok(result)
     }

@@ -4,7 +4,9 @@
 
 use crate::dataset::predictions::Predictions;
 use crate::error::{Error, Result};
-use crate::stats::folds::text_key;
+use crate::stats::bias_effect::{BiasEffect, bias_effect};
+use crate::stats::cross_fit::CrossFitOptions;
+use crate::stats::folds::{Folds, text_key};
 use crate::stats::metrics::evaluation;
 use crate::stats::metrics::report::{Options, Report, report};
 use crate::stats::rows::{LabelRows, Rows, log_share};
@@ -104,6 +106,19 @@ pub fn label_shares(predictions: &Predictions) -> Option<Vec<Vec<f64>>> {
             })
         })
         .collect()
+}
+
+/// What a correction of label bias changes on these rows; `None` where not every row has all log-probabilities and a
+/// true label, or where the rows cannot be split. `rows` are the same predictions as calibrators take them.
+pub fn label_bias(predictions: &Predictions, rows: &Rows, seed: u64) -> Option<BiasEffect> {
+    let classes = predictions.classes();
+    let labels = rows.labels()?;
+    let logprobs: Option<Vec<Vec<f64>>> = (predictions.rows.iter())
+        .map(|row| classes.iter().map(|name| row.labels.as_ref()?.get(name)?.logprob).collect())
+        .collect();
+    let expected: Vec<usize> = (0..labels.len()).map(|row| labels.expected(row)).collect();
+    let folds = Folds::stratified(rows, CrossFitOptions::default().folds, seed).ok()?;
+    bias_effect(&logprobs?, &expected, &folds).ok()
 }
 
 /// Every metric of predictions. A task gives the order of the labels, and their values where they are a scale.

@@ -6,9 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chart::Report;
+use crate::chart::{Report, Table};
 use crate::dataset::{Example, Layout, Options};
 use crate::error::Error;
+use crate::stats::calibrators::Method;
+use crate::stats::saved::Binding;
 
 /// A file that the person picked or dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,15 @@ pub enum StudyRequest {
         /// `predictions.jsonl`.
         predictions: String,
     },
+    /// Compare calibrators on predictions with known outcomes, and fit one. Answered with `Calibrated`.
+    Calibrate {
+        /// `predictions.jsonl`.
+        predictions: String,
+        /// The method; `None` for the one that does best on rows it was not fitted on.
+        method: Option<Method>,
+        /// What the predictions were made with.
+        bound_to: Binding,
+    },
     /// Keep a text under a name, for the next visit. Answered with `Kept`.
     Keep {
         /// The name.
@@ -59,6 +70,13 @@ pub enum StudyRequest {
         /// The name.
         name: String,
     },
+    /// Remove what was kept under these names. Answered with `Kept`.
+    Remove {
+        /// The names; what is not there is gone already.
+        names: Vec<String>,
+    },
+    /// Say what is kept. Answered with `Usage`.
+    Usage,
     /// Remove everything that was kept. Answered with `Kept`.
     EraseAll,
 }
@@ -72,11 +90,37 @@ pub enum StudyReply {
     /// All rows were handed over.
     Read(Box<ReadReport>),
     /// What the predictions show.
-    Examined(Box<Report>),
+    Examined(Box<Examination>),
+    /// A calibrator was fitted.
+    Calibrated(Box<CalibrationReport>),
     /// It is done.
     Kept,
+    /// What is kept: names with their size in bytes.
+    Usage(Vec<(String, u64)>),
     /// What was kept under the name, if anything.
     Text(Option<String>),
+}
+
+/// What predictions show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Examination {
+    /// For people: sections, pictures, tables.
+    pub report: Report,
+    /// For programs: what `candor metrics --json` prints of the same predictions.
+    pub metrics: String,
+}
+
+/// A fitted calibrator, and what was looked at on the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationReport {
+    /// `calibrator.json`, byte for byte what `candor calibrate` writes of the same predictions.
+    pub file: String,
+    /// The methods side by side, on rows they were not fitted on.
+    pub table: Table,
+    /// Why this one was chosen, in a sentence.
+    pub why: String,
+    /// What should be known before it is relied on, as sentences.
+    pub warnings: Vec<String>,
 }
 
 /// What was found in a data set.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrators::{Calibrator, Method};
 use super::cross_fit::{CrossFitOptions, OutOfFold, Quality, cross_fit, default_repeats, judge, predict, splits};
+use super::deviation::Deviation;
 use super::folds::{Folds, duplicates};
 use super::quality_intervals::{QualityIntervals, quality_intervals};
 use super::rows::Rows;
@@ -41,6 +42,9 @@ pub struct MethodQuality {
     /// 95% intervals of these, where there are rows enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<QualityIntervals>,
+    /// Smooth calibration error and the binned one's chance level, on the first repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<Deviation>,
     /// In-sample: on the rows it was fitted on.
     pub in_sample: Quality,
     /// What would be automated by calibrators that were not fitted on the rows they judge.
@@ -132,6 +136,10 @@ pub fn compare(
         lines.push(MethodQuality {
             method,
             intervals: None,
+            deviation: out.as_ref().and_then(|out| {
+                let first = out.repeats.first()?;
+                Deviation::of(first, rows.correct(), options.bins, options.seed).ok()
+            }),
             cross_fitted: out.as_ref().and_then(|out| out.quality(rows.correct(), options.bins)),
             in_sample: judge(&values, rows.correct(), options.bins),
             automated: out.as_ref().map(|out| Automated::of(out.above(AUTOMATED_FROM, rows.correct()))),

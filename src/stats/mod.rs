@@ -9,12 +9,14 @@
 //!   known exactly, [`resampling`] elsewhere), beside their null value and the baselines.
 
 pub mod bias;
+pub mod bias_effect;
 pub mod calibrated;
 pub mod calibrators;
 pub mod comparison;
 pub mod conformal;
 pub mod costs;
 pub mod cross_fit;
+pub mod deviation;
 pub mod folds;
 pub mod guarantee;
 pub mod hygiene;

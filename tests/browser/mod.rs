@@ -15,3 +15,4 @@ mod privacy;
 mod robustness;
 mod speed;
 mod visit;
+mod whole_way;

@@ -8,11 +8,13 @@ use crate::components::figure::provide_chart_styles;
 use crate::components::header::Header;
 use crate::components::model_panel::ModelPanel;
 use crate::components::navigation::Navigation;
+use crate::components::projects::ProjectsPanel;
 use crate::components::term::{Glossary, GlossaryPanel};
 use crate::link;
 use crate::pages::classify::ClassifyPage;
 use crate::pages::evaluate::EvaluatePage;
 use crate::pages::help::HelpPage;
+use crate::pages::label::LabelPage;
 use crate::pages::speed::SpeedPage;
 use crate::session::Session;
 use crate::session::speed::Speed;
@@ -33,10 +35,13 @@ pub fn App() -> impl IntoView {
         session.requests.update(|log| log.note(&url, &link::origin(), at, bytes));
     });
 
+    let projects = RwSignal::new(false);
     let place = RwSignal::new(Place::from_hash(&browser::hash()));
     // Its worker, and what was kept, come with the first look.
     Effect::new(move |_| {
-        if place.with(|place| *place == Place::Evaluate) {
+        let place = place.get();
+        study.looked_at.set(place == Place::Evaluate);
+        if matches!(place, Place::Evaluate | Place::Label) {
             study.open();
         }
     });
@@ -77,7 +82,10 @@ pub fn App() -> impl IntoView {
                     </div>
                 </Show>
                 <div class="page-inner" hidden=move || place.with(|place| *place != Place::Evaluate)>
-                    <EvaluatePage/>
+                    <EvaluatePage panel=projects/>
+                </div>
+                <div class="page-inner" hidden=move || place.with(|place| *place != Place::Label)>
+                    <LabelPage place=place panel=projects/>
                 </div>
                 <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>
                     <div class="page-inner">
@@ -87,6 +95,7 @@ pub fn App() -> impl IntoView {
             </main>
             <ModelPanel/>
             <GlossaryPanel/>
+            <ProjectsPanel open=projects/>
             <div class="visually-hidden" aria-live="polite" id="announcement">
                 {move || session.announcement.get()}
             </div>

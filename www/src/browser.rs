@@ -135,6 +135,61 @@ pub fn select_in_text(id: &str, start: u32, end: u32) {
     }
 }
 
+/// Removes everything that the browser keeps for this page outside the private file system: what is kept by key, and
+/// the site's own files for use without a network.
+pub async fn forget_everything() {
+    for in_tab in [false, true] {
+        if let Some(storage) = storage(in_tab) {
+            let _ = storage.clear();
+        }
+    }
+    let called = |object: &wasm_bindgen::JsValue, method: &str, argument: &wasm_bindgen::JsValue| {
+        let method: js_sys::Function = js_sys::Reflect::get(object, &method.into()).ok()?.dyn_into().ok()?;
+        method.call1(object, argument).ok()
+    };
+    let settled = async |promise: Option<wasm_bindgen::JsValue>| {
+        let promise: js_sys::Promise = promise?.dyn_into().ok()?;
+        wasm_bindgen_futures::JsFuture::from(promise).await.ok()
+    };
+    // Where the browser has neither, nothing is kept there.
+    let nothing = wasm_bindgen::JsValue::UNDEFINED;
+    let caches = js_sys::Reflect::get(&js_sys::global(), &"caches".into()).unwrap_or_default();
+    if let Some(names) = settled(called(&caches, "keys", &nothing)).await {
+        for name in js_sys::Array::from(&names) {
+            settled(called(&caches, "delete", &name)).await;
+        }
+    }
+    let workers = window()
+        .and_then(|window| js_sys::Reflect::get(&window.navigator(), &"serviceWorker".into()).ok())
+        .unwrap_or_default();
+    if let Some(registrations) = settled(called(&workers, "getRegistrations", &nothing)).await {
+        for registration in js_sys::Array::from(&registrations) {
+            settled(called(&registration, "unregister", &nothing)).await;
+        }
+    }
+}
+
+/// Lets the browser draw and hear the person; goes on after so many milliseconds, or at once where there is no window.
+pub async fn pause(milliseconds: i32) {
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        let set = window().and_then(|window| {
+            window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds).ok()
+        });
+        if set.is_none() {
+            let _ = resolve.call0(&wasm_bindgen::JsValue::UNDEFINED);
+        }
+    });
+    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}
+
+/// Loads the page anew at its first place.
+pub fn go_to_beginning() {
+    if let Some(window) = window() {
+        let _ = window.location().set_hash("");
+        reload();
+    }
+}
+
 /// Loads the page anew.
 pub fn reload() {
     if let Some(window) = window() {

@@ -2,18 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::{calibration_rows, label_shares, parse_method, read, run_binding, usual_input, write_file};
+use super::{parse_method, read, run_binding, write_file};
 use crate::cli::output::{Output, percent};
-use crate::dataset::predictions::Predictions;
 use crate::error::{Error, Result};
+use crate::evaluate::calibration::{Fitted, Wish, calibrate};
 use crate::stats::calibrated::Sets;
-use crate::stats::calibrators::{Calibrator, Method};
-use crate::stats::comparison::{Automated, Comparison, compare};
+use crate::stats::comparison::{Automated, Comparison};
 use crate::stats::conformal::Score;
 use crate::stats::cross_fit::{CrossFitOptions, Quality};
 use crate::stats::quality_intervals::QualityIntervals;
-use crate::stats::rows::Rows;
-use crate::stats::saved::{Binding, CalibratorFile, FittedOn, Input};
+use crate::stats::saved::{Binding, Input};
 
 /// What the command takes.
 #[derive(clap::Args)]
@@ -65,8 +63,6 @@ enum SetChoice {
 }
 
 impl SetChoice {
-    const ALL: [Self; 3] = [Self::Lac, Self::Aps, Self::Raps];
-
     fn score(self) -> Score {
         match self {
             Self::Lac => Score::Lac,
@@ -101,41 +97,36 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let wanted = parse_method(&arguments.method)?;
     let predictions = read(&arguments.predictions)?;
     let named = |error: Error| error.at_file(arguments.predictions.display().to_string());
-    let input = match arguments.input {
-        Some(InputChoice::TotalProbability) => Input::TotalProbability,
-        Some(InputChoice::Share) => Input::Share,
-        Some(InputChoice::LabelLogprobs) => Input::LabelLogprobs,
-        None if wanted.is_some_and(Method::takes_labels) => Input::LabelLogprobs,
-        None => usual_input(&predictions),
+    let input = arguments.input.map(|input| match input {
+        InputChoice::TotalProbability => Input::TotalProbability,
+        InputChoice::Share => Input::Share,
+        InputChoice::LabelLogprobs => Input::LabelLogprobs,
+    });
+    let wish = Wish {
+        method: wanted,
+        input,
+        sets: arguments.sets.score(),
+        coverage: arguments.coverage,
+        cross_fit: CrossFitOptions {
+            folds: arguments.folds as usize,
+            repeats: arguments.repeats.map(|repeats| repeats as usize),
+            bins: arguments.bins as usize,
+            seed: arguments.seed,
+            ..CrossFitOptions::default()
+        },
     };
-    let rows = calibration_rows(&predictions, input).map_err(named)?;
-    let options = CrossFitOptions {
-        folds: arguments.folds as usize,
-        repeats: arguments.repeats.map(|repeats| repeats as usize),
-        bins: arguments.bins as usize,
-        seed: arguments.seed,
-        ..CrossFitOptions::default()
-    };
-    let comparison = compare(&rows, &candidates(input, &rows), wanted, &options).map_err(named)?;
-    let sets = sets(arguments, &predictions, &rows).map_err(named)?;
+    let bound_to = binding(arguments)?;
+    if let Some(path) = &arguments.out
+        && (bound_to.model_sha256.is_none() || bound_to.task_sha256.is_none())
+    {
+        eprintln!(
+            "warning: {} does not say which model and task it belongs to, so its use elsewhere cannot be refused: give \
+             --model and --task, or a run folder of `candor eval`",
+            path.display()
+        );
+    }
+    let Fitted { comparison, sets, file } = calibrate(&predictions, &wish, bound_to).map_err(named)?;
     if let Some(path) = &arguments.out {
-        let fitted = Calibrator::fit(comparison.chosen, &rows, &options.fit).map_err(named)?;
-        let quality = comparison.methods.iter().find(|line| line.method == comparison.chosen);
-        let fitted_on = FittedOn { n: rows.len(), folds: comparison.folds, sha256: rows.sha256() };
-        let cross_fitted = quality.and_then(|line| line.cross_fitted);
-        let bound_to = binding(arguments)?;
-        if bound_to.model_sha256.is_none() || bound_to.task_sha256.is_none() {
-            eprintln!(
-                "warning: {} does not say which model and task it belongs to, so its use elsewhere cannot be refused: \
-                 give --model and --task, or a run folder of `candor eval`",
-                path.display()
-            );
-        }
-        let mut file = CalibratorFile::new(fitted.model, input, fitted_on, bound_to, cross_fitted, fitted.notes)?;
-        if rows.labels().is_some() {
-            let chosen = sets.get(arguments.sets as usize).cloned();
-            file = file.with_labels(predictions.classes(), chosen)?;
-        }
         write_file(path, &file.to_json()?)?;
         eprintln!("wrote {}: {}", path.display(), file.calibrator.summary());
     }
@@ -147,20 +138,6 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         print_sets(&mut output, &sets)?;
     }
     output.flush()
-}
-
-/// All kinds of sets, in the order of [`SetChoice`]; none where the predictions do not carry all labels.
-fn sets(arguments: &Arguments, predictions: &Predictions, rows: &Rows) -> Result<Vec<Sets>> {
-    if !(arguments.coverage > 0.0 && arguments.coverage < 1.0) {
-        return Err(
-            Error::usage(format!("a coverage of {} is not between 0 and 1", arguments.coverage)).in_field("--coverage")
-        );
-    }
-    let (Some(_), Some(shares)) = (rows.labels(), label_shares(predictions)) else { return Ok(Vec::new()) };
-    let fit = |kind: SetChoice| {
-        Sets::fit(kind.score(), arguments.coverage, &shares, rows, arguments.folds as usize, arguments.seed)
-    };
-    SetChoice::ALL.into_iter().map(fit).collect()
 }
 
 fn print_sets(output: &mut Output, sets: &[Sets]) -> Result<()> {
@@ -192,14 +169,6 @@ fn print_sets(output: &mut Output, sets: &[Sets]) -> Result<()> {
         })
         .collect();
     output.table(&["sets", "coverage", "95% interval", "labels a set", "one label only", "n"], &rows)
-}
-
-/// The methods that are compared: those for one score, or those for all labels.
-fn candidates(input: Input, rows: &Rows) -> Vec<Method> {
-    if input == Input::LabelLogprobs && rows.labels().is_some() {
-        return vec![Method::None, Method::LabelTemperature, Method::Vector, Method::Dirichlet];
-    }
-    Method::AUTO.to_vec()
 }
 
 /// What the calibrator belongs to: what the flags say, or else what the run folder knows.

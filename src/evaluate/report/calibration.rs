@@ -1,23 +1,33 @@
-//! Can the confidence be calibrated? Every method on rows it was not fitted on, and a picture before and after.
+//! Can the confidence be calibrated? As the model gives it, with label bias taken out, and every method on rows it was
+//! not fitted on; and a picture before and after.
 
 use super::{number, pictures, stripes};
 use crate::chart::{BeforeAfter, Cell, Chart, Heading, MeasurePair, Section, Table};
+use crate::dataset::predictions::Predictions;
 use crate::error::Result;
+use crate::stats::bias_effect::{BiasEffect, Reading};
 use crate::stats::calibrators::Method;
-use crate::stats::comparison::{Automated, Comparison, compare};
+use crate::stats::comparison::{AUTOMATED_FROM, Automated, Comparison, compare};
 use crate::stats::cross_fit::{CrossFitOptions, Quality, out_of_fold};
+use crate::stats::deviation::Deviation;
 use crate::stats::metrics::report::Report;
 use crate::stats::quality_intervals::QualityIntervals;
 use crate::stats::rows::Rows;
 
-/// The section.
+/// The section; `bias` says what a correction of label bias changes, where that is known.
 ///
 /// # Errors
 /// Rows that no calibrator can be fitted on.
-pub(super) fn section(rows: &Rows, before: &Report, seed: u64) -> Result<Section> {
+pub(super) fn section(
+    predictions: &Predictions,
+    rows: &Rows,
+    bias: Option<&BiasEffect>,
+    before: &Report,
+    seed: u64,
+) -> Result<Section> {
     let options = CrossFitOptions { seed, ..CrossFitOptions::default() };
     let comparison = compare(rows, &Method::AUTO, None, &options)?;
-    let mut tables = vec![cross_fitted_table(&comparison), in_sample_table(&comparison)];
+    let mut tables = vec![side_by_side(&comparison, rows, bias, seed), in_sample_table(&comparison)];
     let mut figures = Vec::new();
     if let Ok(out) = out_of_fold(rows, comparison.chosen, &CrossFitOptions { repeats: Some(1), ..options })
         && let Some(values) = out.repeats.first()
@@ -26,16 +36,26 @@ pub(super) fn section(rows: &Rows, before: &Report, seed: u64) -> Result<Section
         figures.push(before_after(comparison.chosen, before, &after));
         tables.insert(0, before_after_table(before, &after));
     }
+    let leaning = bias.map(|effect| {
+        let classes = predictions.classes();
+        let names: Vec<&str> = classes.iter().map(String::as_str).collect();
+        format!(
+            "{} As the model gives it, {} of the rows are right; with the labels' average taken out, {}.",
+            effect.bias.summary(&names),
+            pictures::percent(Some(effect.raw.accuracy())),
+            pictures::percent(Some(effect.corrected.accuracy()))
+        )
+    });
     Ok(Section {
         title: "Can it be calibrated?".into(),
-        paragraphs: vec![
-            format!(
+        paragraphs: (leaning.into_iter())
+            .chain([format!(
                 "{} folds × {} repeats: each row is judged by calibrators that were not fitted on it. In-sample numbers \
                  flatter, and stand here only to show by how much.",
                 comparison.folds, comparison.repeats
-            ),
-            format!("Chosen: {}. {}.", comparison.chosen.title(), comparison.why),
-        ],
+            )])
+            .chain([format!("Chosen: {}. {}.", comparison.chosen.title(), comparison.why)])
+            .collect(),
         warnings: comparison.warnings.clone(),
         figures,
         tables,
@@ -86,24 +106,71 @@ fn before_after_table(before: &Report, after: &Report) -> Table {
     table
 }
 
-/// Every method on rows it was not fitted on, beside what no model at all would score.
-fn cross_fitted_table(comparison: &Comparison) -> Table {
-    let header = ["method", "Brier#", "log loss#", "ECE#", "from 95% on#", "right#", "n#"];
-    let mut table = Table::new("Calibrators on rows they were not fitted on (cross-fitted)", &header);
+/// Every method on rows it was not fitted on, beside the model's own answers with and without label bias, and beside
+/// what no model at all would score.
+pub fn side_by_side(comparison: &Comparison, rows: &Rows, bias: Option<&BiasEffect>, seed: u64) -> Table {
+    let header = [
+        "method",
+        "accuracy#",
+        "Brier#",
+        "log loss#",
+        "ECE#",
+        "ECE if calibrated#",
+        "smECE#",
+        "from 95% on#",
+        "right#",
+        "n#",
+    ];
+    let mut table = Table::new("Side by side, on rows nothing was fitted on (cross-fitted)", &header);
+    let n = Cell::count(comparison.n as u64);
+    let own = Cell::percent(rows.right() as f64 / rows.len() as f64);
+    if let Some(effect) = bias {
+        // Where the predictions are the model's own answers, that line stands among the methods already.
+        if effect.raw.correct != rows.correct() {
+            table.push(reading_line("as the model gives it", &effect.raw, comparison.bins, seed));
+        }
+        table.push(reading_line("label bias taken out, no calibration", &effect.corrected, comparison.bins, seed));
+    }
     for line in &comparison.methods {
         let chosen = if line.method == comparison.chosen { " (chosen)" } else { "" };
-        let mut row = vec![Cell::text(format!("{}{chosen}", line.method.title()))];
+        let mut row = vec![Cell::text(format!("{}{chosen}", line.method.title())), own.clone()];
         row.extend(cells(line.cross_fitted, line.intervals));
+        row.extend(deviation(line.deviation));
         row.extend(automated(line.automated));
-        row.push(Cell::count(comparison.n as u64));
+        row.push(n.clone());
         table.push(row);
     }
-    let mut row = vec![Cell::text("no model at all: the base rate")];
+    let mut row = vec![Cell::text("no model at all: the base rate"), Cell::Empty];
     row.extend(cells(comparison.baselines.prior, None));
+    row.extend(deviation(None));
     row.extend(automated(None));
-    row.push(Cell::count(comparison.n as u64));
+    row.push(n);
     table.push(row);
     table
+}
+
+/// The line of one way to read the model's answers.
+fn reading_line(name: &str, reading: &Reading, bins: usize, seed: u64) -> Vec<Cell> {
+    let mut row = vec![Cell::text(name), Cell::percent(reading.accuracy())];
+    row.extend(cells(Some(Quality::of(&reading.confidence, &reading.correct, bins)), None));
+    row.extend(deviation(Deviation::of(&reading.confidence, &reading.correct, bins, seed).ok()));
+    let sure: Vec<bool> = (reading.confidence.iter().zip(&reading.correct))
+        .filter(|(confidence, _)| **confidence >= AUTOMATED_FROM)
+        .map(|(_, right)| *right)
+        .collect();
+    let right = sure.iter().filter(|right| **right).count() as f64;
+    row.push(Cell::number(sure.len() as f64, 0));
+    row.push(if sure.is_empty() { Cell::Empty } else { Cell::percent(right / sure.len() as f64) });
+    row.push(Cell::count(reading.correct.len() as u64));
+    row
+}
+
+fn deviation(found: Option<Deviation>) -> [Cell; 2] {
+    let null = found.and_then(|found| found.ece_null);
+    [
+        null.map_or(Cell::Empty, |null| Cell::shown(null.mean, format!("{:.4}, up to {:.4}", null.mean, null.p95))),
+        found.map_or(Cell::Empty, |found| Cell::number(found.smece, 4)),
+    ]
 }
 
 /// The same in-sample, with that word on every number.

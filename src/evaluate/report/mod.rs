@@ -7,12 +7,16 @@ mod calibration;
 mod decision;
 mod numbers;
 
+pub use calibration::side_by_side;
+
 use super::pictures;
-use super::rows::{calibration_rows, usual_input};
+use super::rows::{calibration_rows, label_bias, usual_input};
 use crate::chart::{self, Chart, Heading, Highlight, Measure, Section};
 use crate::dataset::predictions::Predictions;
 use crate::error::Result;
+use crate::stats::bias_effect::BiasEffect;
 use crate::stats::costs::Costs;
+use crate::stats::intervals::Interval;
 use crate::stats::metrics::evaluation;
 use crate::stats::metrics::report::{self, Report};
 use crate::stats::sample_size::{SampleSizeOptions, USUAL_SIZES, USUAL_THRESHOLDS as SIZE_THRESHOLDS, sample_sizes};
@@ -71,7 +75,8 @@ pub fn report_of(
     let selection = Selection::new(&scores, &correct)?;
     let stripes = stripes(&scores, &correct, seed)?;
     let mut sections = vec![trust(computed, &stripes, &scores, &correct, seed)?];
-    sections.push(calibration::section(&rows, &stripes, seed)?);
+    let bias = label_bias(predictions, &rows, seed);
+    sections.push(calibration::section(predictions, &rows, bias.as_ref(), &stripes, seed)?);
     sections.push(decision::section(&selection, computed, settings)?);
     let options = SampleSizeOptions { seed, ..SampleSizeOptions::default() };
     if let Ok(table) = sample_sizes(&rows, &USUAL_SIZES, &SIZE_THRESHOLDS, &options) {
@@ -101,7 +106,7 @@ pub fn report_of(
             computed.level * 100.0
         )],
         warnings: computed.warnings.clone(),
-        highlights: highlights(computed),
+        highlights: highlights(computed, bias.as_ref()),
         sections,
         facts: all_facts,
         footer: String::new(),
@@ -125,7 +130,7 @@ fn stripes(scores: &[f64], correct: &[bool], seed: u64) -> Result<Report> {
     report::report(&rows, &options)
 }
 
-fn highlights(computed: &Report) -> Vec<Highlight> {
+fn highlights(computed: &Report, bias: Option<&BiasEffect>) -> Vec<Highlight> {
     let n = format!("n = {}", chart::format::count(computed.n as u64));
     let estimate = |name: &str| computed.metrics.get(name).copied().unwrap_or_default();
     let beside = |name: &str, shown: fn(Option<f64>) -> String, more: String| {
@@ -153,12 +158,23 @@ fn highlights(computed: &Report) -> Vec<Highlight> {
         value: shown(estimate(name).value),
         beside: beside(name, shown, more),
     };
-    vec![
-        highlight("Accuracy", "accuracy", pictures::percent, majority),
+    let mut all = vec![highlight("Accuracy", "accuracy", pictures::percent, majority)];
+    all.extend(bias.map(|effect| {
+        let Interval { low, high } = effect.corrected.interval();
+        let interval = format!("{}–{}, {n}", pictures::percent(Some(low)), pictures::percent(Some(high)));
+        let raw = pictures::percent(Some(effect.raw.accuracy()));
+        Highlight {
+            name: "Accuracy with label bias taken out".into(),
+            value: pictures::percent(Some(effect.corrected.accuracy())),
+            beside: format!("{interval}; as the model gives it: {raw}"),
+        }
+    }));
+    all.extend([
         highlight("Calibration error (ECE)", "ece", pictures::percent, null),
         highlight("Brier score", "brier", number, base(prior.brier)),
         highlight("Log loss", "log_loss", number, base(prior.log_loss)),
-    ]
+    ]);
+    all
 }
 
 /// `0.1930`, or `–` where there is no number.

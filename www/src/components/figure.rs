@@ -3,7 +3,7 @@
 //!
 //! The picture is drawn at the width it has on the screen, so its text keeps its size on a phone.
 
-use candor::chart::{Chart, Options, Picture, Table, Theme, stylesheet};
+use candor::chart::{AccuracyVolume, Chart, Options, Picture, Table, Theme, stylesheet};
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -126,11 +126,58 @@ pub fn Figure(
     }
 }
 
+/// Accuracy and volume, with a mark at the threshold that stands now: drawn anew as it moves, at most once a frame.
+#[component]
+pub fn FollowingFigure(
+    /// The picture.
+    volume: AccuracyVolume,
+    /// The threshold.
+    threshold: RwSignal<f64>,
+) -> impl IntoView {
+    let frame = NodeRef::<html::Div>::new();
+    let width = RwSignal::new(None::<f64>);
+    follow_width(frame, width);
+    let volume = StoredValue::new(volume);
+    let drawn = RwSignal::new(threshold.get_untracked());
+    let waiting = StoredValue::new(false);
+    Effect::new(move |_| {
+        threshold.track();
+        if !waiting.get_value() {
+            waiting.set_value(true);
+            request_animation_frame(move || {
+                // The figure may have gone with its rows.
+                if waiting.try_set_value(false).is_none() {
+                    drawn.set(threshold.get_untracked());
+                }
+            });
+        }
+    });
+    let svg = move || {
+        let options = Options {
+            width: width.get()?,
+            id_prefix: "threshold-picture".to_owned(),
+            theme: Theme::Auto,
+            interactive: false,
+            title: false,
+            description: false,
+            style: false,
+            height: None,
+        };
+        Some(
+            volume.with_value(|volume| AccuracyVolume { chosen: Some(drawn.get()), ..volume.clone() }.to_svg(&options)),
+        )
+    };
+    view! { <div class="figure-frame" data-testid="threshold-picture" node_ref=frame inner_html=move || svg().unwrap_or_default()></div> }
+}
+
 /// A table that unfolds, with its CSV.
 #[component]
 pub fn Figures(
     /// The table.
     table: Table,
+    /// Whether it is unfolded at first.
+    #[prop(optional)]
+    open: bool,
 ) -> impl IntoView {
     let html = table.to_html(SHOWN);
     let name = format!("{}.csv", file_stem(&table.caption));
@@ -140,7 +187,7 @@ pub fn Figures(
     let failed = RwSignal::new(false);
     (rows > 0).then(|| {
         view! {
-            <details class="figures">
+            <details class="figures" open=open>
                 <summary>"As a table: " {caption.clone()}</summary>
                 <div class="table-scroll figures-table" tabindex="0" role="region" aria-label=caption inner_html=html></div>
                 <div class="buttons">

@@ -1,8 +1,8 @@
 //! Other models: a file of this device, picked or dropped, or an address.
 
-use leptos::html;
 use leptos::prelude::*;
 
+use super::file_drop::{DropArea, FilePicker};
 use crate::session::session;
 use crate::state::network::model_host;
 
@@ -13,11 +13,9 @@ pub fn ModelSources(
     prefix: &'static str,
 ) -> impl IntoView {
     let session = session();
-    let over = RwSignal::new(false);
-    let input = NodeRef::<html::Input>::new();
     let wrong = RwSignal::new(None::<String>);
-    let take = move |files: Option<web_sys::FileList>| {
-        let Some(file) = files.and_then(|files| files.get(0)) else { return };
+    let take = Callback::new(move |files: Vec<web_sys::File>| {
+        let Some(file) = files.first() else { return };
         if !file.name().to_ascii_lowercase().ends_with(".gguf") {
             wrong.set(Some(format!(
                 "“{}” is no GGUF file. Choose a file whose name ends in .gguf; other formats have to be converted first.",
@@ -26,49 +24,24 @@ pub fn ModelSources(
             return;
         }
         wrong.set(None);
-        session.load_file(&file);
-    };
+        session.load_file(file);
+    });
     let id = move |name: &str| format!("{prefix}-{name}");
     view! {
-        <div
-            class="stack"
-            class:drop-target=move || over.get()
-            data-testid="model-drop"
-            on:dragover=move |event| {
-                event.prevent_default();
-                over.set(true);
-            }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event| {
-                event.prevent_default();
-                over.set(false);
-                take(event.data_transfer().and_then(|transfer| transfer.files()));
-            }
-        >
-            <div class="field">
-                <label for=id("model-file")>"A GGUF file of a Llama-type model: choose it, or drop it here"</label>
-                <input
-                    class="input"
-                    type="file"
-                    accept=".gguf"
-                    id=id("model-file")
-                    data-testid="model-file"
-                    node_ref=input
-                    aria-describedby=id("model-file-wrong")
-                    on:change=move |_| {
-                        if let Some(input) = input.get() {
-                            take(input.files());
-                            // The same file can be picked again after an error.
-                            input.set_value("");
-                        }
-                    }
-                />
-                <p class="wrong" id=id("model-file-wrong") role="alert" data-testid="model-file-wrong">
-                    {move || wrong.get()}
-                </p>
-            </div>
+        <DropArea class="stack" testid="model-drop" on_files=take>
+            <FilePicker
+                id=id("model-file")
+                label="A GGUF file of a Llama-type model: choose it, or drop it here"
+                accept=".gguf"
+                testid="model-file"
+                described_by=id("model-file-wrong")
+                on_files=take
+            />
+            <p class="wrong" id=id("model-file-wrong") role="alert" data-testid="model-file-wrong">
+                {move || wrong.get()}
+            </p>
             <UrlForm prefix=prefix/>
-        </div>
+        </DropArea>
     }
 }
 

@@ -10,6 +10,7 @@ fn shape(place: &Place) -> Shape {
         Place::Classify => Shape::Classify,
         Place::Speed => Shape::Device,
         Place::Evaluate => Shape::Evaluate,
+        Place::Label => Shape::Label,
         Place::Help(_) => Shape::Help,
     }
 }

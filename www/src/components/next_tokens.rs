@@ -14,10 +14,13 @@ pub fn NextTokens(
     rows: Vec<NextToken>,
     /// The labels, in the task's order, for their colours.
     labels: Vec<String>,
+    /// The table's id.
+    #[prop(default = "next-tokens")]
+    id: &'static str,
 ) -> impl IntoView {
     view! {
         <div class="table-scroll" tabindex="0" role="region" aria-label="Likeliest next tokens">
-            <table class="table" id="next-tokens">
+            <table class="table" id=id>
                 <thead>
                     <tr>
                         <th scope="col" class="number rank">"Rank"</th>

@@ -1,11 +1,13 @@
 //! The answer: the decision in words, a bar for each label, what to be careful about, and what it cost.
 
+use candor::protocol::Prediction;
 use leptos::prelude::*;
 
 use super::label_colour::{Swatch, colour_class};
 use super::notice::Caution;
 use super::term::Term;
 use crate::browser;
+use crate::session::study::study;
 use crate::session::{Answer, session};
 use crate::state::format;
 use crate::state::reading::{Bar, Basis, Reading};
@@ -53,6 +55,7 @@ pub fn Verdict(
                 <p class="verdict-number" data-testid="decision-probability">{format::percent(number)}</p>
             </div>
         </div>
+        <CalibratedConfidence prediction=classification.prediction.clone()/>
         <p class="small soft fades" data-testid="decision-sentence">{reading.sentence()}</p>
         <Bars reading=reading.clone()/>
         {classification
@@ -96,6 +99,57 @@ pub fn Verdict(
             {facts.map(|(id, words)| view! { <span data-testid=id>{words}</span> }).collect_view()}
             <span data-testid="backend"><Term id="backend">{backend}</Term></span>
         </p>
+    }
+}
+
+/// What the chosen calibrator makes of the answer, where one is chosen.
+#[component]
+fn CalibratedConfidence(
+    /// The answer.
+    prediction: Prediction,
+) -> impl IntoView {
+    let study = study();
+    move || {
+        match study.calibrator_of_texts() {
+        Ok(None) => None,
+        Ok(Some(used)) => used.see(&prediction).map(|seen| {
+            let set = seen.set.clone();
+            view! {
+                <div class="calibrated fades" data-testid="calibrated">
+                    <p class="verdict-caption"><Term id="calibrated">"calibrated confidence"</Term></p>
+                    <p>
+                        <span class="calibrated-number" data-testid="calibrated-confidence">
+                            {format::percent(seen.confidence)}
+                        </span>
+                        {seen
+                            .interval_words()
+                            .map(|words| view! { <span class="soft" data-testid="calibrated-interval">" " {words}</span> })}
+                    </p>
+                    <p class="small soft">{seen.explanation()}</p>
+                    {set
+                        .map(|(labels, coverage)| {
+                            view! {
+                                <p class="small soft" data-testid="calibrated-set">
+                                    <Term id="conformal">"Not ruled out"</Term>
+                                    {format!(" ({} of such sets hold the true label): ", format::percent(coverage))}
+                                    <strong>{labels.join(", ")}</strong>
+                                </p>
+                            }
+                        })}
+                    <p class="small soft">{used.summary()}</p>
+                </div>
+            }
+            .into_any()
+        }),
+        Err(error) => Some(
+            view! {
+                <p class="small soft" data-testid="calibrator-not-here">
+                    "The chosen calibrator is not used here: " {error.message}
+                </p>
+            }
+            .into_any(),
+        ),
+    }
     }
 }
 

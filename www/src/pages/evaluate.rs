@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::components::evaluate::calibrate::Calibrate;
 use crate::components::evaluate::data_source::DataSource;
 use crate::components::evaluate::decide::Decide;
 use crate::components::evaluate::examination::Examination;
@@ -9,12 +10,16 @@ use crate::components::evaluate::preview::Preview;
 use crate::components::evaluate::row_table::RowTable;
 use crate::components::evaluate::run::RunCard;
 use crate::components::notice::Caution;
+use crate::components::projects::ProjectBar;
 use crate::session::study::study;
 use crate::state::notice::sentence;
 
 /// The place where many texts say how far the model may be believed.
 #[component]
-pub fn EvaluatePage() -> impl IntoView {
+pub fn EvaluatePage(
+    /// Whether the panel of all projects is open.
+    panel: RwSignal<bool>,
+) -> impl IntoView {
     let study = study();
     view! {
         <header class="page-head">
@@ -23,6 +28,7 @@ pub fn EvaluatePage() -> impl IntoView {
                 "Bring texts whose right label you know. The model reads them here, in this tab; nothing is sent anywhere."
             </p>
         </header>
+        <ProjectBar prefix="evaluate" panel=panel/>
         {move || {
             study
                 .not_kept
@@ -44,6 +50,7 @@ pub fn EvaluatePage() -> impl IntoView {
                         <Preview material=material.clone()/>
                         <RunCard material=material.clone()/>
                     </div>
+                    <Calibrate material=material.clone()/>
                     <Decide material=material.clone()/>
                     <Examination/>
                     <RowTable material=material/>

@@ -3,4 +3,5 @@
 pub mod classify;
 pub mod evaluate;
 pub mod help;
+pub mod label;
 pub mod speed;

@@ -7,8 +7,9 @@ use candor::platform;
 use candor::protocol::{Classification, Request, Stage};
 use leptos::prelude::*;
 
-use super::{Answer, Session};
+use super::{Answer, BatchBias, Session};
 use crate::browser::{self, keep_in_tab};
+use crate::state::evaluation::scores::correct;
 use crate::state::notice::{Doing, Notice, WayOn};
 use crate::state::progress::Meter;
 use crate::state::reading::Reading;
@@ -113,7 +114,7 @@ impl Session {
     }
 
     /// An answer came; it counts only if it is the newest question's.
-    pub(super) fn classified(self, request: u64, classification: Classification) {
+    pub(super) fn classified(self, request: u64, mut classification: Classification) {
         if !self.typing.try_update(|typing| typing.accept(request)).unwrap_or(false) {
             return;
         }
@@ -121,11 +122,28 @@ impl Session {
         self.classify_notice.set(None);
         let bias =
             self.task_in_use.with_untracked(|task| task.as_ref().map(|task| task.bias.method)).unwrap_or_default();
+        self.correct_bias_of_batch(&mut classification);
         self.pace.update(|pace| pace.push(classification.seconds));
         let reading = Reading::new(&classification, bias);
         self.speak_later(reading.announcement());
         self.note_first_answer();
         self.answer.set(Some(Answer { classification, reading }));
+    }
+
+    /// Batch correction needs many texts; the average over a data set of this task and model serves a single one.
+    fn correct_bias_of_batch(self, classification: &mut Classification) {
+        let model = self.model.with_untracked(|model| model.as_ref().map(|model| model.sha256.clone()));
+        let task = self.task_in_use.get_untracked();
+        self.batch_bias.with_untracked(|known| {
+            let fits = |known: &&BatchBias| Some(&known.model) == model.as_ref() && Some(&known.task) == task.as_ref();
+            let Some(known) = known.as_ref().filter(fits) else { return };
+            correct(&mut classification.prediction, &known.bias);
+            for label in &mut classification.labels {
+                if let Some(score) = classification.prediction.labels.get(&label.name) {
+                    label.share = score.share;
+                }
+            }
+        });
     }
 
     /// Notes how long the page took from being opened to its first answer, if nobody had to fetch a model or press

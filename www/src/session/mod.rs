@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 use candor::error::{Error, Kind, Result};
 use candor::protocol::{Classification, FromWorker, ModelInfo, ModelSource, Reply, Request, StorageReport, TaskReport};
+use candor::stats::bias::LabelBias;
 use candor::task::Task;
 use futures::channel::oneshot;
 use leptos::prelude::*;
@@ -52,6 +53,17 @@ pub struct Answer {
     pub classification: Classification,
     /// The same, arranged for the eye.
     pub reading: Reading,
+}
+
+/// The labels' average over the rows of a data set, which batch correction takes out: typed texts are read with it too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchBias {
+    /// SHA-256 of the model whose answers it is of.
+    pub model: String,
+    /// The task.
+    pub task: Task,
+    /// The average.
+    pub bias: LabelBias,
 }
 
 /// Everything the page knows.
@@ -114,6 +126,8 @@ pub struct Session {
     unasked: RwSignal<bool>,
     /// Seconds from opening the page to the first answer, where the model was on the device already.
     pub first_answer: RwSignal<Option<f64>>,
+    /// What batch correction takes out, where a data set was scored with the task and model in use.
+    pub batch_bias: RwSignal<Option<BatchBias>>,
     /// How many workers the device carries with this model, and how many a job is done with.
     pub workers: RwSignal<Option<Workers>>,
 }
@@ -164,6 +178,7 @@ impl Session {
             looked_for_kept: RwSignal::new(false),
             unasked: RwSignal::new(false),
             first_answer: RwSignal::new(None),
+            batch_bias: RwSignal::new(None),
             workers: RwSignal::new(None),
         };
         session.connect();

@@ -173,6 +173,34 @@ pub const ENTRIES: &[Entry] = &[
         source: Some("ggml project (GGUF specification)"),
     },
     Entry {
+        id: "calibrator",
+        plain: "what turns the model's number into how often it is right",
+        term: "calibrator",
+        text: "A curve that is fitted on rows whose true label is known: of all answers with this confidence, so many were \
+               right. It belongs to one model and one task, because another model, or another prompt, has another curve.",
+        formula: Some("calibrated confidence = share of right answers among answers like this one"),
+        source: Some("Platt 1999; Zadrozny and Elkan 2002; Guo et al. 2017"),
+    },
+    Entry {
+        id: "calibrated",
+        plain: "how often answers like this one are right",
+        term: "calibrated confidence",
+        text: "The model's own number, corrected by what is known of such answers. It says nothing about the other labels, \
+               so it may fall below 50% while the answer stays. In brackets, where the method gives one, stands the \
+               Venn–Abers interval: the narrower, the more rows speak for the number.",
+        formula: None,
+        source: Some("Vovk and Petej 2014"),
+    },
+    Entry {
+        id: "conformal",
+        plain: "the labels that cannot be ruled out",
+        term: "conformal set",
+        text: "A set of labels that holds the true one as often as is promised, nine times in ten here, if new texts are \
+               like the labelled rows. One label in it: the model is sure enough. Several: it cannot tell these apart.",
+        formula: Some("all labels whose share is at least 1 − the ⌈0.9 (n + 1)⌉-th smallest misfit of n labelled rows"),
+        source: Some("Sadinle, Lei and Wasserman 2019"),
+    },
+    Entry {
         id: "quantization",
         plain: "weights stored with fewer bits",
         term: "quantization",

@@ -13,12 +13,14 @@ pub enum Place {
     Speed,
     /// Many labelled texts say how far the model may be believed.
     Evaluate,
+    /// Texts without a label: the model decides some, a person the rest.
+    Label,
     /// What this is, and the glossary; with the entry to open.
     Help(Option<String>),
 }
 
 /// The places of the navigation, in order. How fast it is is asked from the model's panel and from the help.
-pub const NAVIGATION: [Place; 3] = [Place::Classify, Place::Evaluate, Place::Help(None)];
+pub const NAVIGATION: [Place; 4] = [Place::Classify, Place::Evaluate, Place::Label, Place::Help(None)];
 
 impl Place {
     /// The place an address names; an unknown one is the first place, so that old links still land somewhere useful.
@@ -28,6 +30,7 @@ impl Place {
         match parts.next() {
             Some("speed") => Self::Speed,
             Some("evaluate") => Self::Evaluate,
+            Some("label") => Self::Label,
             Some("help") => Self::Help(parts.next().map(str::to_owned)),
             _ => Self::Classify,
         }
@@ -39,6 +42,7 @@ impl Place {
             Self::Classify => "#/classify".to_owned(),
             Self::Speed => "#/speed".to_owned(),
             Self::Evaluate => "#/evaluate".to_owned(),
+            Self::Label => "#/label".to_owned(),
             Self::Help(None) => "#/help".to_owned(),
             Self::Help(Some(entry)) => format!("#/help/{entry}"),
         }
@@ -50,6 +54,7 @@ impl Place {
             Self::Classify => "Classify",
             Self::Speed => "Speed",
             Self::Evaluate => "Evaluate",
+            Self::Label => "Label",
             Self::Help(_) => "Help",
         }
     }
@@ -78,6 +83,7 @@ mod tests {
             ("#/classify/", Place::Classify),
             ("#/speed", Place::Speed),
             ("#/evaluate", Place::Evaluate),
+            ("#/label", Place::Label),
             ("#/help", Place::Help(None)),
             ("#/help/", Place::Help(None)),
             ("#/help/token", Place::Help(Some("token".to_owned()))),
@@ -86,7 +92,9 @@ mod tests {
         ] {
             assert_eq!(Place::from_hash(hash), place, "{hash}");
         }
-        for place in [Place::Classify, Place::Evaluate, Place::Help(None), Place::Help(Some("bias".to_owned()))] {
+        for place in
+            [Place::Classify, Place::Evaluate, Place::Label, Place::Help(None), Place::Help(Some("bias".to_owned()))]
+        {
             assert_eq!(Place::from_hash(&place.hash()), place);
         }
     }

@@ -5,10 +5,13 @@ use std::rc::Rc;
 
 use candor::dataset::{self, Dataset, duplicates, predictions, split};
 use candor::error::{Error, Kind, Result};
-use candor::evaluate::report::{Settings, report_of};
-use candor::evaluate::rows::{SEED, measure};
-use candor::protocol::{DataFile, ReadReport, Reply, StudyReply, StudyRequest};
+use candor::evaluate::calibration::{Fitted, Wish, calibrate};
+use candor::evaluate::report::{Settings, report_of, side_by_side};
+use candor::evaluate::rows::{SEED, calibration_rows, label_bias, measure};
+use candor::protocol::{CalibrationReport, DataFile, Examination, ReadReport, Reply, StudyReply, StudyRequest};
+use candor::stats::calibrators::Method;
 use candor::stats::metrics::report::Options;
+use candor::stats::saved::Binding;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -41,9 +44,12 @@ impl Desk {
             let outcome = match request {
                 StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
                 StudyRequest::Examine { name, predictions } => examine(&name, &predictions),
+                StudyRequest::Calibrate { predictions, method, bound_to } => fit(&predictions, method, bound_to),
                 StudyRequest::Keep { name, text } => self.keep(&name, &text, false).await,
                 StudyRequest::Append { name, text } => self.keep(&name, &text, true).await,
                 StudyRequest::Recall { name } => self.recall(&name).await,
+                StudyRequest::Remove { names } => self.remove(&names).await,
+                StudyRequest::Usage => self.study_folder_list().await.map(StudyReply::Usage),
                 StudyRequest::EraseAll => self.erase_all().await,
             };
             self.answer(id, outcome.map_or_else(Reply::Failed, |reply| Reply::Study(Box::new(reply))));
@@ -90,12 +96,21 @@ impl Desk {
         Ok(StudyReply::Text(text.filter(|text| !text.is_empty())))
     }
 
-    async fn erase_all(&self) -> Result<StudyReply> {
+    async fn remove(&self, names: &[String]) -> Result<StudyReply> {
         let folder = self.study_folder().await?;
-        for (name, _) in folder.list().await? {
-            folder.remove(&name).await?;
+        for name in names {
+            folder.remove(name).await?;
         }
         Ok(StudyReply::Kept)
+    }
+
+    async fn study_folder_list(&self) -> Result<Vec<(String, u64)>> {
+        self.study_folder().await?.list().await
+    }
+
+    async fn erase_all(&self) -> Result<StudyReply> {
+        let names: Vec<String> = self.study_folder_list().await?.into_iter().map(|(name, _)| name).collect();
+        self.remove(&names).await
     }
 
     async fn study_folder(&self) -> Result<Folder> {
@@ -142,7 +157,25 @@ fn examine(name: &str, predictions: &str) -> Result<StudyReply> {
     options.resampling.seed = SEED;
     let computed = measure(&predictions, options, None)?;
     let report = report_of(&predictions, &computed, name, Vec::new(), &Settings::usual(SEED))?;
-    Ok(StudyReply::Examined(Box::new(report)))
+    let metrics = serde_json::to_string(&computed).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(StudyReply::Examined(Box::new(Examination { report, metrics })))
+}
+
+/// A calibrator from predictions, as `candor calibrate` fits it.
+fn fit(predictions: &str, method: Option<Method>, bound_to: Binding) -> Result<StudyReply> {
+    let predictions = predictions::read("predictions.jsonl", predictions.as_bytes(), predictions::Options::default())?;
+    let wish = Wish { method, ..Wish::default() };
+    let Fitted { comparison, file, .. } = calibrate(&predictions, &wish, bound_to)?;
+    let rows = calibration_rows(&predictions, file.input)?;
+    let bias = label_bias(&predictions, &rows, SEED);
+    let chosen = comparison.methods.iter().find(|line| line.method == comparison.chosen);
+    let notes = chosen.map(|line| line.notes.clone()).unwrap_or_default();
+    Ok(StudyReply::Calibrated(Box::new(CalibrationReport {
+        table: side_by_side(&comparison, &rows, bias.as_ref(), SEED),
+        file: file.to_json()?,
+        why: comparison.why,
+        warnings: comparison.warnings.into_iter().chain(notes).collect(),
+    })))
 }
 
 /// The content of a picked file.

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use candor::chart::Chart;
+use candor::stats::saved::Input;
 use leptos::prelude::*;
 
-use crate::session::study::study;
-use crate::state::evaluation::decision::{Wish, at_threshold, cheapest, promise, selection};
+use crate::components::figure::FollowingFigure;
+use crate::components::notice::Caution;
+use crate::session::study::{Examining, study};
+use crate::state::evaluation::decision::{at_threshold, cheapest, promise, selection};
+use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::material::Material;
+use crate::state::format::{counted, percent};
 use crate::state::notice::sentence;
-
-/// Where the threshold stands at first.
-const USUAL: f64 = 0.8;
 
 /// What may be automated.
 #[component]
@@ -19,19 +22,19 @@ pub fn Decide(
     material: Arc<Material>,
 ) -> impl IntoView {
     let study = study();
-    let wish = RwSignal::new(Wish::default());
-    let threshold = RwSignal::new(USUAL);
+    let (wish, threshold) = (study.wish, study.threshold);
     let rows = Memo::new_with_compare(
         move |_| {
-            study.labels.with(|labels| {
+            study.with_truth(|truth| {
                 study.scores.with(|scores| {
                     // While texts come in, every one would sort all rows anew.
-                    scores.is_complete().then(|| selection(scores, &material, labels)).flatten().map(Arc::new)
+                    scores.is_complete().then(|| selection(scores, &material, truth)).flatten().map(Arc::new)
                 })
             })
         },
         |_, _| true,
     );
+    let on_purpose = Memo::new(move |_| study.judged.with(Judgements::chosen_on_purpose));
     let at = Memo::new(move |_| {
         rows.with(|rows| rows.as_ref().map(|rows| wish.with(|wish| at_threshold(rows, threshold.get(), wish))))
     });
@@ -49,6 +52,11 @@ pub fn Decide(
     let cheap = Memo::new(move |_| {
         rows.with(|rows| wish.with(|wish| rows.as_ref().and_then(|rows| cheapest(rows, wish).ok())))
     });
+    let calibrated = Memo::new(move |_| {
+        let calibrator = study.calibrator_of_rows()?;
+        let takes_confidence = calibrator.file.input != Input::LabelLogprobs;
+        takes_confidence.then(|| calibrator.file.calibrator.apply(threshold.get().clamp(0.0, 1.0)).ok()).flatten()
+    });
     let line = move |part: fn(&crate::state::evaluation::decision::AtThreshold) -> String| {
         move || at.with(|at| at.as_ref().map(part).unwrap_or_default())
     };
@@ -57,11 +65,24 @@ pub fn Decide(
             <section class="card" aria-labelledby="decide-title" data-testid="decide">
                 <h2 id="decide-title">"What may be automated?"</h2>
                 <p class="measure-text">
-                    "Rows whose confidence reaches the threshold are left to the model, the others go to a person. Move it."
+                    "Rows whose confidence reaches the threshold are left to the model, the others go to a person. Move it: \
+                     with the mouse, a finger, or the arrow keys."
                 </p>
                 <div class="threshold">
                     <label for="threshold">
-                        "Threshold " <strong>{move || format!("{:.3}", threshold.get())}</strong>
+                        "Threshold on the model's own confidence "
+                        <strong data-testid="threshold-value">{move || format!("{:.3}", threshold.get())}</strong>
+                        {move || {
+                            calibrated
+                                .get()
+                                .map(|value| {
+                                    view! {
+                                        <span class="soft" data-testid="threshold-calibrated">
+                                            " · calibrated, this is " {percent(value)}
+                                        </span>
+                                    }
+                                })
+                        }}
                     </label>
                     <input
                         type="range"
@@ -92,6 +113,7 @@ pub fn Decide(
                         <dd data-testid="automated-cost">{line(|at| at.cost.clone())}</dd>
                     </div>
                 </dl>
+                <Volume threshold=threshold/>
                 <h3>"A promise"</h3>
                 <div class="wishes">
                     <Number
@@ -108,6 +130,16 @@ pub fn Decide(
                     />
                 </div>
                 <p data-testid="promise">{move || found.with(|found| found.as_ref().map(|(words, _)| sentence(words)))}</p>
+                <Show when=move || { on_purpose.get() > 0 }>
+                    <Caution testid="promise-caution">
+                        <p>
+                            {move || counted(on_purpose.get() as u64, "label")}
+                            " were given to rows that were picked on purpose, not by lot. Rows like these are harder than the \
+                             others, so a promise made with them holds for rows like them. Label some by lot to promise for \
+                             all."
+                        </p>
+                    </Caution>
+                </Show>
                 <Jump
                     words="Take this threshold"
                     id="take-promise"
@@ -161,6 +193,28 @@ pub fn Decide(
             </section>
         </Show>
     }
+}
+
+/// Accuracy and volume over all thresholds, with the one that stands now.
+#[component]
+fn Volume(
+    /// The threshold.
+    threshold: RwSignal<f64>,
+) -> impl IntoView {
+    let study = study();
+    let chart = Memo::new(move |_| {
+        study.examination.with(|examination| match examination {
+            Examining::Done(found) => {
+                let mut figures = found.report.sections.iter().flat_map(|section| &section.figures);
+                figures.find_map(|chart| match chart {
+                    Chart::AccuracyVolume(volume) => Some(volume.clone()),
+                    _ => None,
+                })
+            }
+            _ => None,
+        })
+    });
+    move || chart.get().map(|volume| view! { <FollowingFigure volume=volume threshold=threshold/> })
 }
 
 /// A number that a person can change.

@@ -1,6 +1,7 @@
 //! What the run says: the numbers that matter most, then a section a question, with pictures that answer.
 
-use candor::chart::{Highlight, Report, Section};
+use candor::chart::{Chart, Highlight, Report, Section};
+use candor::protocol::Examination as Examined;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -33,19 +34,21 @@ pub fn Examination() -> impl IntoView {
             </section>
         }
         .into_any(),
-        Examining::Done(report) => view! { <Findings report=(*report).clone()/> }.into_any(),
+        Examining::Done(found) => view! { <Findings found=(*found).clone()/> }.into_any(),
     }
 }
 
 #[component]
 fn Findings(
     /// What was found.
-    report: Report,
+    found: Examined,
 ) -> impl IntoView {
     let study = study();
     let failed = RwSignal::new(false);
+    let Examined { report, metrics } = found;
     let Report { warnings, highlights, sections, .. } = report.clone();
     let report = StoredValue::new(report);
+    let metrics = StoredValue::new(metrics);
     let on_mark = Callback::new(move |listing: Listing| {
         study.listing.set(listing);
         browser::show_element("rows");
@@ -54,6 +57,18 @@ fn Findings(
         <section class="card" aria-labelledby="findings-title" data-testid="findings">
             <div class="card-head">
                 <h2 id="findings-title">"What these rows say"</h2>
+                <div class="buttons">
+                <button
+                    type="button"
+                    class="button button-quiet button-small"
+                    id="export-metrics"
+                    on:click=move |_| {
+                        let saved = metrics.with_value(|metrics| browser::save_file("metrics.json", metrics));
+                        failed.set(saved.is_none());
+                    }
+                >
+                    "metrics.json"
+                </button>
                 <button
                     type="button"
                     class="button button-small"
@@ -65,6 +80,7 @@ fn Findings(
                 >
                     "Take home: report.html"
                 </button>
+                </div>
             </div>
             <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
             <dl class="highlights">
@@ -131,6 +147,8 @@ fn Part(
                 {figures
                     .into_iter()
                     .enumerate()
+                    // It stands beside the threshold that it shows.
+                    .filter(|(_, chart)| !matches!(chart, Chart::AccuracyVolume(_)))
                     .map(|(number, chart)| {
                         view! { <Figure chart=chart id=format!("{id}-{number}") on_mark=on_mark/> }
                     })

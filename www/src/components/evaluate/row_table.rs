@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::row_panel::RowPanel;
 use crate::browser;
 use crate::components::label_colour::Swatch;
 use crate::session::session;
@@ -30,18 +31,25 @@ pub fn RowTable(
     let frame = NodeRef::<html::Div>::new();
     let top = RwSignal::new(0.0);
     let material = StoredValue::new(material);
+    let opened = RwSignal::new(None::<usize>);
     let listed = Memo::new(move |_| {
         let listing = study.listing.get();
         material.with_value(|material| {
-            study.labels.with(|labels| {
+            study.with_truth(|truth| {
                 study.scores.with(|scores| {
                     (0..material.rows.len())
-                        .filter(|&row| scores.row(row, material, labels).is_some_and(|row| listing.takes(&row)))
+                        .filter(|&row| {
+                            let expected = scores.outcome(row, material, truth).map(|(_, expected)| expected);
+                            scores
+                                .of(material.text_of(row))
+                                .is_some_and(|scored| listing.takes(&scored.prediction, expected))
+                        })
                         .collect::<Vec<usize>>()
                 })
             })
         })
     });
+    let calibrator = Memo::new(move |_| study.calibrator_of_rows());
     let window = Memo::new(move |_| listed.with(|rows| Window::new(rows.len(), ROW, top.get(), FRAME)));
     Effect::new(move |_| {
         study.listing.track();
@@ -56,12 +64,13 @@ pub fn RowTable(
         let Window { first, end } = window.get();
         let rows: Vec<usize> = listed.with(|rows| rows[first.min(rows.len())..end.min(rows.len())].to_vec());
         let material = material.get_value();
-        study.labels.with(|labels| {
+        let calibrated = calibrator.get();
+        study.with_truth(|truth| {
             study.scores.with(|scores| {
                 rows.into_iter()
                     .enumerate()
                     .filter_map(|(place, row)| {
-                        let prediction = scores.row(row, &material, labels)?;
+                        let prediction = scores.row(row, &material, truth)?;
                         let mark = match prediction.correct {
                             Some(true) => "right",
                             Some(false) => "wrong",
@@ -72,9 +81,9 @@ pub fn RowTable(
                             <tr aria-rowindex=(first + place + 2).to_string() class:row-wrong=prediction.correct == Some(false)>
                                 <td class="number">{prediction.id.clone()}</td>
                                 <td class="long-text">
-                                    <bdi title=format::shortened(&prediction.text, 600)>
-                                        {format::shortened(&prediction.text, CHARACTERS)}
-                                    </bdi>
+                                    <button type="button" class="row-open" on:click=move |_| opened.set(Some(row))>
+                                        <bdi>{format::shortened(&prediction.text, CHARACTERS)}</bdi>
+                                    </button>
                                 </td>
                                 <td>{expected}</td>
                                 <td>
@@ -84,6 +93,19 @@ pub fn RowTable(
                                     </span>
                                 </td>
                                 <td class="number">{format::percent(prediction.confidence)}</td>
+                                {calibrated
+                                    .as_ref()
+                                    .map(|used| {
+                                        let seen = used.see(&prediction);
+                                        view! {
+                                            <td class="number">
+                                                {seen.map_or_else(
+                                                    || format::MISSING.to_owned(),
+                                                    |seen| format::percent(seen.confidence),
+                                                )}
+                                            </td>
+                                        }
+                                    })}
                                 <td>{mark}</td>
                             </tr>
                         })
@@ -100,7 +122,10 @@ pub fn RowTable(
     };
     let has_uncounted = move || {
         let rows = material.with_value(|material| material.rows.len());
-        study.labels.with(|labels| (1..rows).contains(&labels.counted()))
+        let counted = material.with_value(|material| {
+            study.with_truth(|truth| study.scores.with(|scores| scores.tally(material, truth).0))
+        });
+        (1..rows).contains(&counted)
     };
     view! {
         <Show when=move || { study.scores.with(|scores| scores.done() > 0) }>
@@ -175,17 +200,20 @@ pub fn RowTable(
                                 <th scope="col">"Label"</th>
                                 <th scope="col">"Model"</th>
                                 <th scope="col" class="number">"Confidence"</th>
+                                <Show when=move || calibrator.with(Option::is_some)>
+                                    <th scope="col" class="number">"Calibrated"</th>
+                                </Show>
                                 <th scope="col">"Outcome"</th>
                             </tr>
                         </thead>
                         <tbody>
                             <tr class="row-space" aria-hidden="true">
-                                <td colspan="6" style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
+                                <td colspan="7" style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
                             </tr>
                             {shown}
                             <tr class="row-space" aria-hidden="true">
                                 <td
-                                    colspan="6"
+                                    colspan="7"
                                     style:block-size=move || {
                                         format!("{}px", count().saturating_sub(window.get().end) as f64 * ROW)
                                     }
@@ -194,6 +222,7 @@ pub fn RowTable(
                         </tbody>
                     </table>
                 </div>
+                <RowPanel material=material opened=opened/>
                 <Show when=move || !session.is_ready()>
                     <p class="small soft">"These scores were kept from an earlier visit."</p>
                 </Show>

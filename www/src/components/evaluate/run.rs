@@ -21,6 +21,9 @@ use crate::state::place::Place;
 pub fn RunCard(
     /// What is run.
     material: Arc<Material>,
+    /// Makes ids unique: this stands in two places.
+    #[prop(default = "")]
+    prefix: &'static str,
 ) -> impl IntoView {
     let (session, study) = (session(), study());
     let task = move || {
@@ -30,9 +33,11 @@ pub fn RunCard(
             format!("{} ({})", task.name, labels.join(", "))
         })
     };
+    let title = format!("{prefix}run-title");
+    let labelled = title.clone();
     view! {
-        <section class="card" aria-labelledby="run-title" data-testid="run-card">
-            <h2 id="run-title">"Let the model read them"</h2>
+        <section class="card" aria-labelledby=labelled data-testid=format!("{prefix}run-card")>
+            <h2 id=title>"Let the model read them"</h2>
             <p>
                 "Task: " <strong>{task}</strong> ". "
                 <a href=Place::Classify.hash()>"Choose or edit the task"</a>
@@ -42,7 +47,7 @@ pub fn RunCard(
                     return view! { <NeedsModel/> }.into_any();
                 }
                 match study.running.get() {
-                    Running::Under(progress) => view! { <Progress progress=progress/> }.into_any(),
+                    Running::Under(progress) => view! { <Progress progress=progress prefix=prefix/> }.into_any(),
                     Running::Failed(error) => {
                         let message = sentence(&error.to_string());
                         view! {
@@ -50,11 +55,11 @@ pub fn RunCard(
                                 <p class="notice-title">"The run stopped"</p>
                                 <p>{message} " What is scored stays."</p>
                             </div>
-                            <Start/>
+                            <Start prefix=prefix/>
                         }
                             .into_any()
                     }
-                    Running::Not => view! { <Start/> }.into_any(),
+                    Running::Not => view! { <Start prefix=prefix/> }.into_any(),
                 }
             }}
             <Tally material=material/>
@@ -102,7 +107,10 @@ fn NeedsModel() -> impl IntoView {
 
 /// The button that starts, or goes on with, the run.
 #[component]
-fn Start() -> impl IntoView {
+fn Start(
+    /// Makes ids unique.
+    prefix: &'static str,
+) -> impl IntoView {
     let study = study();
     let counts = Memo::new(move |_| study.scores.with(|scores| (scores.done(), scores.missing().len())));
     move || match counts.get() {
@@ -116,10 +124,10 @@ fn Start() -> impl IntoView {
                     <button
                         type="button"
                         class="button button-primary"
-                        id="start-run"
+                        id=format!("{prefix}start-run")
                         on:click=move |_| {
                             study.run();
-                            request_animation_frame(|| browser::focus_if_lost("pause-run"));
+                            request_animation_frame(move || browser::focus_if_lost(&format!("{prefix}pause-run")));
                         }
                     >
                         {words}
@@ -136,6 +144,8 @@ fn Start() -> impl IntoView {
 fn Progress(
     /// What the pool says.
     progress: BatchProgress,
+    /// Makes ids unique.
+    prefix: &'static str,
 ) -> impl IntoView {
     let study = study();
     let paused = progress.paused;
@@ -154,7 +164,7 @@ fn Progress(
     view! {
         <div class="progress" data-testid="run-progress">
             <div class="progress-head">
-                <span class="progress-title" id="run-progress-title">
+                <span class="progress-title" id=format!("{prefix}run-progress-title")>
                     {if paused { "Paused" } else { "The model reads" }}
                 </span>
                 <span class="small soft">{format!("{percentage:.0}%")}</span>
@@ -162,7 +172,7 @@ fn Progress(
             <div
                 class="progress-track"
                 role="progressbar"
-                aria-labelledby="run-progress-title"
+                aria-labelledby=format!("{prefix}run-progress-title")
                 aria-valuemin="0"
                 aria-valuemax="100"
                 aria-valuenow=format!("{percentage:.0}")
@@ -176,15 +186,15 @@ fn Progress(
                     <button
                         type="button"
                         class="button button-small"
-                        id="pause-run"
+                        id=format!("{prefix}pause-run")
                         on:click=move |_| {
                             study.pause(!paused);
-                            request_animation_frame(|| browser::focus_if_lost("pause-run"));
+                            request_animation_frame(move || browser::focus_if_lost(&format!("{prefix}pause-run")));
                         }
                     >
                         {if paused { "Go on" } else { "Pause" }}
                     </button>
-                    <button type="button" class="button button-small" id="cancel-run" on:click=move |_| study.cancel()>
+                    <button type="button" class="button button-small" id=format!("{prefix}cancel-run") on:click=move |_| study.cancel()>
                         "Stop"
                     </button>
                 </span>
@@ -202,7 +212,7 @@ fn Tally(
 ) -> impl IntoView {
     let study = study();
     let tally = Memo::new(move |_| {
-        study.labels.with(|labels| study.scores.with(|scores: &Scores| scores.tally(&material, labels)))
+        study.with_truth(|truth| study.scores.with(|scores: &Scores| scores.tally(&material, truth)))
     });
     move || {
         let (known, right) = tally.get();

@@ -1,31 +1,42 @@
-//! Many labelled texts: read, run, kept. The signals of the Evaluate place, joined to a worker of its own for data and
-//! statistics, and to the pool of engines for the run.
+//! Many texts: read, run, examined, calibrated, labelled, kept. The signals of the Evaluate and Label places, joined to
+//! a worker that reads and keeps, to one that computes, and to the pool of engines for the run.
 //!
 //! Nothing made here is lost by a reload: what was read, what the labels mean and every score are kept on the device as
 //! they come, and put back on the next visit.
 
+mod calibrating;
+mod examining;
+mod keeping;
+mod labelling;
+mod projects;
 mod reading;
 mod running;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
-use candor::chart::Report;
 use candor::dataset::{Example, Options};
 use candor::error::{Error, Kind};
-use candor::protocol::{FromWorker, PROTOCOL_VERSION, Reply, Request, StudyReply, StudyRequest};
+use candor::protocol::{
+    CalibrationReport, Examination, FromWorker, PROTOCOL_VERSION, Reply, Request, StudyReply, StudyRequest,
+};
+use candor::stats::saved::Binding;
 use candor::task::Task;
 use leptos::prelude::*;
 
+use self::keeping::Recall;
 use super::Session;
 use crate::link::Link;
 use crate::pool::{BatchHandle, BatchProgress};
+use crate::state::evaluation::calibration::InUse;
+use crate::state::evaluation::decision::Wish;
+use crate::state::evaluation::judgements::{Judgements, Order};
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::material::Material;
-use crate::state::evaluation::scores::Scores;
+use crate::state::evaluation::project::{Index, USUAL_THRESHOLD};
+use crate::state::evaluation::scores::{Scores, Truth};
 use crate::state::evaluation::view::Listing;
 
-/// The file in which the data set is kept.
-const DATA: &str = "data.json";
 /// Where a run is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Running {
@@ -47,8 +58,20 @@ pub enum Examining {
     /// It is being computed.
     Under,
     /// What they show.
-    Done(Arc<Report>),
+    Done(Arc<Examination>),
     /// It could not be computed, and why.
+    Failed(Error),
+}
+
+/// Where a calibrator's fit is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Calibrating {
+    /// Nothing is fitted.
+    #[default]
+    Not,
+    /// It is being fitted.
+    Under,
+    /// It could not be fitted, or the file not be used, and why.
     Failed(Error),
 }
 
@@ -57,19 +80,34 @@ pub enum Examining {
 struct Reading {
     request: u64,
     name: String,
+    /// Whether the rows come behind those that are there.
+    added: bool,
+    /// Whether they are those of the open project, read in another way.
+    again: bool,
     urls: Vec<String>,
     rows: Vec<Example>,
 }
 
-/// The Evaluate place's signals.
+/// The signals of the places that work with many texts.
 #[derive(Clone, Copy)]
 pub struct Study {
     session: Session,
+    /// Reads and keeps.
     link: StoredValue<Option<Link>, LocalStorage>,
+    /// Computes: a worker of its own, so that what is kept never waits for a computation.
+    statistics: StoredValue<Option<Rc<Link>>, LocalStorage>,
     files: StoredValue<Vec<web_sys::File>, LocalStorage>,
     reading: StoredValue<Option<Reading>, LocalStorage>,
     job: StoredValue<Option<BatchHandle>, LocalStorage>,
     recalls: StoredValue<Vec<(u64, Recall)>>,
+    /// The projects of this device.
+    pub index: RwSignal<Index>,
+    /// Whether what is kept of the open project has come; before, nothing is written over it.
+    settled: RwSignal<bool>,
+    /// Bytes of everything kept, by file; asked for anew when it is looked at.
+    pub usage: RwSignal<Option<Vec<(String, u64)>>>,
+    /// The request that erases everything, once it is asked for.
+    pub erasing: RwSignal<Option<u64>>,
     /// Rows that have come of what is being read; nothing when nothing is.
     pub read_so_far: RwSignal<Option<usize>>,
     /// Why the last files could not be read, or be kept.
@@ -82,10 +120,18 @@ pub struct Study {
     pub material: RwSignal<Option<Arc<Material>>>,
     /// What the data's labels mean.
     pub labels: RwSignal<LabelMap>,
+    /// What a person decided about texts without a label.
+    pub judged: RwSignal<Judgements>,
+    /// In which order such texts are shown.
+    pub order: RwSignal<Order>,
+    /// Texts that were skipped, in order.
+    pub skipped: RwSignal<Vec<usize>>,
     /// What is scored, for the task and model of [`Self::scored_with`].
     pub scores: RwSignal<Scores>,
     /// The task that the scores are of.
     pub scored_with: RwSignal<Option<Task>>,
+    /// The model that the scores are of.
+    pub scored_by: RwSignal<Option<String>>,
     /// The file of the scores.
     scores_file: RwSignal<Option<String>>,
     /// The run.
@@ -94,14 +140,20 @@ pub struct Study {
     pub listing: RwSignal<Listing>,
     /// What the scored rows show.
     pub examination: RwSignal<Examining>,
+    /// What was examined last, and the number of that examination.
     examined: StoredValue<(u64, String)>,
-}
-
-/// What a text that is asked for from the device is for.
-#[derive(Debug, Clone, PartialEq)]
-enum Recall {
-    Data,
-    Scores(String),
+    /// Whether the examination is looked at; it is not made for nobody.
+    pub looked_at: RwSignal<bool>,
+    /// The threshold from which on the model decides, on its own confidence.
+    pub threshold: RwSignal<f64>,
+    /// What is wanted of it, and what it costs.
+    pub wish: RwSignal<Wish>,
+    /// The calibrator that was chosen.
+    pub calibrator: RwSignal<Option<InUse>>,
+    /// Where its fit is.
+    pub calibrating: RwSignal<Calibrating>,
+    /// What was looked at when it was fitted here.
+    pub comparison: RwSignal<Option<Arc<CalibrationReport>>>,
 }
 
 impl Study {
@@ -110,43 +162,63 @@ impl Study {
         let study = Self {
             session,
             link: StoredValue::new_local(None),
+            statistics: StoredValue::new_local(None),
             files: StoredValue::new_local(Vec::new()),
             reading: StoredValue::new_local(None),
             job: StoredValue::new_local(None),
             recalls: StoredValue::new(Vec::new()),
+            index: RwSignal::new(Index::default()),
+            settled: RwSignal::new(false),
+            usage: RwSignal::new(None),
+            erasing: RwSignal::new(None),
             read_so_far: RwSignal::new(None),
             read_error: RwSignal::new(None),
             not_kept: RwSignal::new(None),
             options: RwSignal::new(Options::default()),
             material: RwSignal::new(None),
             labels: RwSignal::new(LabelMap::default()),
+            judged: RwSignal::new(Judgements::default()),
+            order: RwSignal::new(Order::default()),
+            skipped: RwSignal::new(Vec::new()),
             scores: RwSignal::new(Scores::default()),
             scored_with: RwSignal::new(None),
+            scored_by: RwSignal::new(None),
             scores_file: RwSignal::new(None),
             running: RwSignal::new(Running::Not),
             listing: RwSignal::new(Listing::All),
             examination: RwSignal::new(Examining::Not),
             examined: StoredValue::new((0, String::new())),
+            looked_at: RwSignal::new(false),
+            threshold: RwSignal::new(USUAL_THRESHOLD),
+            wish: RwSignal::new(Wish::default()),
+            calibrator: RwSignal::new(None),
+            calibrating: RwSignal::new(Calibrating::Not),
+            comparison: RwSignal::new(None),
         };
-        // What is scored is examined when nothing more comes, and again when a label is understood differently.
-        Effect::new(move |_| {
-            study.labels.track();
-            let rests = study.running.with(|running| !matches!(running, Running::Under(_)));
-            let scored = study.scores.with(Scores::done);
-            if rests {
-                untrack(move || study.examine(scored));
-            }
-        });
-        // Another task or model has other scores; what was kept of them comes back.
-        Effect::new(move |_| {
-            let task = session.task_in_use.get();
-            let model = session.model.with(|model| model.as_ref().map(|model| model.sha256.clone()));
-            let has_material = study.material.with(Option::is_some);
-            if let (Some(task), Some(model), true) = (task, model, has_material) {
-                untrack(move || study.score_with(task, &model));
-            }
-        });
+        study.examine_when_looked_at();
+        study.fit_anew_with_new_labels();
+        study.keep_choices();
+        study.follow_task_and_model();
         study
+    }
+
+    /// What is known of the true labels.
+    pub fn with_truth<R>(self, look: impl FnOnce(Truth<'_>) -> R) -> R {
+        self.labels.with(|labels| self.judged.with(|judged| look(Truth { labels, judged })))
+    }
+
+    /// What the scores were made with.
+    pub fn binding(self) -> Binding {
+        Binding {
+            model_sha256: self.scored_by.get(),
+            adapter_sha256: None,
+            task_sha256: self.scored_with.with(|task| task.as_ref().map(Task::sha256)),
+        }
+    }
+
+    /// Whether a run is under way.
+    pub fn is_running(self) -> bool {
+        self.running.with(|running| matches!(running, Running::Under(_)))
     }
 
     /// Opens the place: starts its worker, and asks for what was kept.
@@ -158,7 +230,7 @@ impl Study {
             Ok(link) => {
                 link.send(Request::Hello { protocol: PROTOCOL_VERSION });
                 self.link.set_value(Some(link));
-                self.recall(DATA.to_owned(), Recall::Data);
+                self.recall_projects();
             }
             Err(error) => self.read_error.set(Some(error)),
         }
@@ -168,9 +240,34 @@ impl Study {
         self.link.with_value(|link| link.as_ref().map_or(0, |link| link.send(Request::Study(Box::new(request)))))
     }
 
-    fn recall(self, name: String, what: Recall) {
-        let request = self.send(StudyRequest::Recall { name });
-        self.recalls.update_value(|recalls| recalls.push((request, what)));
+    /// Has the second worker compute something; `on` hears the outcome.
+    fn compute(self, request: StudyRequest, on: impl FnOnce(Result<StudyReply, Error>) + 'static) {
+        let link = match self.statistics.with_value(Clone::clone) {
+            Some(link) => link,
+            None => match Link::start(|_| {}) {
+                Ok(link) => {
+                    link.send(Request::Hello { protocol: PROTOCOL_VERSION });
+                    let link = Rc::new(link);
+                    self.statistics.set_value(Some(Rc::clone(&link)));
+                    link
+                }
+                Err(error) => return on(Err(error)),
+            },
+        };
+        let mut on = Some(on);
+        link.ask(Request::Study(Box::new(request)), move |reply| {
+            let Some(on) = on.take() else { return };
+            match reply {
+                Reply::Study(reply) => on(Ok(*reply)),
+                Reply::Failed(error) => {
+                    if error.kind == Kind::Lost {
+                        self.statistics.set_value(None);
+                    }
+                    on(Err(error));
+                }
+                _ => on(Err(Error::internal("an answer to something else"))),
+            }
+        });
     }
 
     fn take(self, message: FromWorker) {
@@ -180,12 +277,10 @@ impl Study {
                 StudyReply::Rows(rows) => self.take_rows(id, rows),
                 StudyReply::Read(report) => self.take_report(id, *report),
                 StudyReply::Text(text) => self.recalled(id, text),
-                StudyReply::Examined(report) => {
-                    if self.examined.with_value(|(request, _)| *request == id) {
-                        self.examination.set(Examining::Done(Arc::new(*report)));
-                    }
-                }
-                StudyReply::Kept => {}
+                StudyReply::Usage(files) => self.usage.set(Some(files)),
+                StudyReply::Kept if self.erasing.get_untracked() == Some(id) => self.erased(),
+                // The second worker's answers come to who asked.
+                StudyReply::Kept | StudyReply::Examined(_) | StudyReply::Calibrated(_) => {}
             },
             Reply::Failed(error) if error.kind == Kind::Lost => {
                 self.link.set_value(None);
@@ -201,10 +296,9 @@ impl Study {
         if self.reading.with_value(|reading| reading.as_ref().is_some_and(|reading| reading.request == id)) {
             self.end_reading();
             self.read_error.set(Some(error));
-        } else if self.examined.with_value(|(request, _)| *request == id) {
-            self.examination.set(Examining::Failed(error));
         } else {
-            // Keeping or recalling: what is in the page still works.
+            // Keeping, recalling or erasing: what is in the page still works.
+            self.erasing.update(|erasing| *erasing = erasing.filter(|request| *request != id));
             self.recalls.update_value(|recalls| recalls.retain(|(request, _)| *request != id));
             self.not_kept.set(Some(error.message));
         }

@@ -1,18 +1,14 @@
 //! Files become a data set, and the data set is kept on the device.
 
-use std::sync::Arc;
-
 use candor::dataset::{Example, Options};
 use candor::error::{Error, Kind};
 use candor::protocol::{DataFile, ReadReport, StudyRequest};
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::{DATA, Reading, Recall, Running, Study};
+use super::{Reading, Study};
+use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::material::Material;
-use crate::state::evaluation::scores::Scores;
-use crate::state::evaluation::view::Listing;
 
 /// Rows that the page works with at most: of more, a sample is drawn.
 const MOST_ROWS: usize = 100_000;
@@ -21,35 +17,46 @@ const SAMPLE: &str = include_str!("../../../../samples/reviews.csv");
 /// Its name.
 const SAMPLE_NAME: &str = "reviews.csv";
 
-/// A data set as it is kept.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    version: u32,
-    material: Material,
-    labels: LabelMap,
-}
+/// Texts without labels, to try labelling on.
+const SAMPLE_TO_LABEL: &str = include_str!("../../../../samples/reviews-to-label.csv");
+/// Its name.
+const SAMPLE_TO_LABEL_NAME: &str = "reviews-to-label.csv";
 
 impl Study {
     /// Reads the built-in sample.
     pub fn read_sample(self) {
-        let parts = js_sys::Array::of1(&SAMPLE.into());
-        match web_sys::File::new_with_str_sequence(&parts, SAMPLE_NAME) {
-            Ok(file) => self.read_files(vec![file]),
+        self.read_built_in(SAMPLE, SAMPLE_NAME, false);
+    }
+
+    /// Reads the built-in texts without labels behind the rows that are there, or by themselves.
+    pub fn read_sample_to_label(self) {
+        self.read_built_in(SAMPLE_TO_LABEL, SAMPLE_TO_LABEL_NAME, self.material.with_untracked(Option::is_some));
+    }
+
+    fn read_built_in(self, text: &str, name: &str, added: bool) {
+        let parts = js_sys::Array::of1(&text.into());
+        match web_sys::File::new_with_str_sequence(&parts, name) {
+            Ok(file) => self.read_files(vec![file], added),
             Err(_) => self.read_error.set(Some(Error::internal("the browser did not make a file of the sample"))),
         }
     }
 
-    /// Reads files that a person picked or dropped.
-    pub fn read_files(self, files: Vec<web_sys::File>) {
+    /// Reads files that a person picked or dropped: as a project of their own, or behind the rows that are there.
+    pub fn read_files(self, files: Vec<web_sys::File>, added: bool) {
         self.options.set(Options::default());
         self.files.set_value(files);
-        self.read_again();
+        self.read_again(added);
     }
 
     /// Reads the same files in another way.
     pub fn read_with(self, change: impl FnOnce(&mut Options)) {
         self.options.update(change);
-        self.read_again();
+        self.read_again(false);
+        self.reading.update_value(|reading| {
+            if let Some(reading) = reading {
+                reading.again = true;
+            }
+        });
     }
 
     /// Whether the files are still at hand: after a reload they are not, only what was read of them.
@@ -57,11 +64,11 @@ impl Study {
         self.files.with_value(|files| !files.is_empty())
     }
 
-    fn read_again(self) {
+    fn read_again(self, added: bool) {
         self.open();
         self.end_reading();
         self.read_error.set(None);
-        let mut reading = Reading::default();
+        let mut reading = Reading { added, ..Reading::default() };
         let mut files = Vec::new();
         let mut refused = None;
         self.files.with_value(|picked| {
@@ -107,25 +114,42 @@ impl Study {
         let mut found = None;
         self.reading.update_value(|reading| {
             if let Some(reading) = reading.as_mut().filter(|reading| reading.request == id) {
-                found = Some((std::mem::take(&mut reading.name), std::mem::take(&mut reading.rows)));
+                let name = std::mem::take(&mut reading.name);
+                found = Some((name, std::mem::take(&mut reading.rows), reading.added, reading.again));
             }
         });
-        let Some((name, rows)) = found else { return };
+        let Some((name, rows, added, again)) = found else { return };
         self.end_reading();
         self.cancel();
         let task = self.session.shelf.with_untracked(|shelf| shelf.chosen().draft.clone());
-        self.labels.set(LabelMap::guess(&report.labels, &task));
-        self.show(Material::new(name, rows, report));
-        self.keep_data();
+        let labels = LabelMap::guess(&report.labels, &task);
+        let read = Material::new(name, rows, report);
+        match self.material.get_untracked() {
+            Some(before) if added => self.add_rows(&before, &read, labels),
+            // The same file in another way is the same project.
+            Some(_) if again => {
+                self.labels.set(labels);
+                self.show(read);
+                self.keep_data();
+            }
+            _ => self.begin_project(read, labels),
+        }
     }
 
-    fn show(self, material: Material) {
-        self.listing.set(Listing::All);
-        self.scores_file.set(None);
-        self.scored_with.set(None);
-        self.scores.set(Scores::new(material.different_texts()));
-        self.running.set(Running::Not);
-        self.material.set(Some(Arc::new(material)));
+    /// More rows come behind those that are there; everything decided so far stays.
+    fn add_rows(self, before: &Material, more: &Material, new_labels: LabelMap) {
+        self.files.set_value(Vec::new());
+        let whole = before.extended(more);
+        let judged = self.judged.with_untracked(|judged| judged.lines(before));
+        let judged = Judgements::restore(&whole, &judged);
+        let (count, rows) = (more.rows.len(), whole.rows.len());
+        self.labels.update(|labels| labels.join(new_labels));
+        self.show(whole);
+        self.judged.set(judged);
+        self.index.update(|index| index.resize(rows));
+        self.keep_index();
+        self.keep_data();
+        self.session.announce(format!("{} added", crate::state::format::counted(count as u64, "row")));
     }
 
     pub(super) fn end_reading(self) {
@@ -141,48 +165,5 @@ impl Study {
     pub fn set_meaning(self, found: &str, means: Option<String>) {
         self.labels.update(|labels| labels.set(found, means));
         self.keep_data();
-    }
-
-    /// Puts the data away; its scores stay kept, for when it comes again.
-    pub fn put_away(self) {
-        self.cancel();
-        self.files.set_value(Vec::new());
-        self.material.set(None);
-        self.scores.set(Scores::default());
-        self.scored_with.set(None);
-        self.scores_file.set(None);
-        self.running.set(Running::Not);
-        self.send(StudyRequest::Keep { name: DATA.to_owned(), text: String::new() });
-    }
-
-    fn keep_data(self) {
-        let Some(material) = self.material.get_untracked() else { return };
-        let kept = Kept { version: 1, material: (*material).clone(), labels: self.labels.get_untracked() };
-        if let Ok(text) = serde_json::to_string(&kept) {
-            self.send(StudyRequest::Keep { name: DATA.to_owned(), text });
-        }
-    }
-
-    pub(super) fn recalled(self, id: u64, text: Option<String>) {
-        let mut what = None;
-        self.recalls.update_value(|recalls| {
-            if let Some(place) = recalls.iter().position(|(request, _)| *request == id) {
-                what = Some(recalls.swap_remove(place).1);
-            }
-        });
-        match (what, text) {
-            (Some(Recall::Data), Some(text)) if self.material.with_untracked(Option::is_none) => {
-                if let Ok(Kept { material, labels, .. }) = serde_json::from_str::<Kept>(&text) {
-                    self.labels.set(labels);
-                    self.show(material);
-                }
-            }
-            (Some(Recall::Scores(name)), Some(text)) if self.scores_file.get_untracked().as_ref() == Some(&name) => {
-                if let Some(material) = self.material.get_untracked() {
-                    self.scores.update(|scores| scores.restore(&material, &text));
-                }
-            }
-            _ => {}
-        }
     }
 }

@@ -1,15 +1,18 @@
-//! A data set's texts are scored over the pool of engines, and what is scored is examined.
+//! A data set's texts are scored over the pool of engines, and read with the task's bias correction.
 
 use std::rc::Rc;
 
-use candor::error::{Error, Kind, Result};
+use candor::error::Kind;
 use candor::protocol::StudyRequest;
-use candor::task::Task;
+use candor::stats::bias::LabelBias;
+use candor::task::{BiasMethod, Task};
 use leptos::prelude::*;
 
-use super::{Examining, Recall, Running, Study};
+use super::keeping::Recall;
+use super::{Running, Study};
 use crate::pool::{BatchEvent, BatchJob, BatchProgress};
-use crate::state::evaluation::scores::{Scored, Scores, file_name};
+use crate::session::BatchBias;
+use crate::state::evaluation::scores::{Scored, Scores, file_name, scoring_task};
 
 /// Next tokens that are kept of each text.
 const TOP: usize = 5;
@@ -17,21 +20,72 @@ const TOP: usize = 5;
 const LIMIT: usize = 2048;
 
 impl Study {
+    /// Another task or model has other scores; what was kept of them comes back. Before a model is loaded, those of the
+    /// model that scored last are shown.
+    pub(super) fn follow_task_and_model(self) {
+        let session = self.session;
+        Effect::new(move |_| {
+            let loaded = session.model.with(|model| model.as_ref().map(|model| model.sha256.clone()));
+            let task = match &loaded {
+                Some(_) => session.task_in_use.get(),
+                None => session
+                    .problems
+                    .with(|problems| problems.is_empty())
+                    .then(|| session.shelf.with(|shelf| shelf.chosen().draft.clone())),
+            };
+            let model = loaded.or_else(|| self.scored_by.get());
+            let has_material = self.material.with(Option::is_some);
+            if let (Some(task), Some(model), true) = (task, model, has_material) {
+                untrack(move || self.score_with(task, model));
+            }
+        });
+    }
+
     /// The scores of this task and model are the ones that are shown.
-    pub(super) fn score_with(self, task: Task, model: &str) {
-        let file = file_name(model, &task.sha256());
-        if self.scores_file.get_untracked().as_ref() == Some(&file) {
+    fn score_with(self, task: Task, model: String) {
+        let file = file_name(&model, &scoring_task(&task).sha256());
+        let same_file = self.scores_file.get_untracked().as_ref() == Some(&file);
+        if same_file && self.scored_with.with_untracked(|scored| scored.as_ref() == Some(&task)) {
+            return;
+        }
+        self.labels.update(|labels| *labels = labels.fitted_to(&task));
+        let corrected = self.scored_with.with_untracked(|scored| scored.as_ref().is_some_and(is_corrected_here));
+        self.scored_by.set(Some(model.clone()));
+        self.scored_with.set(Some(task.clone()));
+        if same_file {
+            // Only the correction that is made on this page is another one: no score changes.
+            if corrected {
+                self.scores.update(|scores| scores.correct(&LabelBias::none(task.labels.len())));
+            }
+            self.correct_bias();
             return;
         }
         self.cancel();
         self.running.set(Running::Not);
-        self.labels.update(|labels| *labels = labels.fitted_to(&task));
         let texts = self.material.with_untracked(|m| m.as_ref().map_or(0, |material| material.different_texts()));
         self.scores.set(Scores::new(texts));
-        self.scored_with.set(Some(task));
+        self.session.batch_bias.set(None);
         self.scores_file.set(Some(file.clone()));
         self.open();
         self.recall(file.clone(), Recall::Scores(file));
+    }
+
+    /// Takes the labels' average out of all answers, where the task asks for that and the rows it is taken from are
+    /// scored; typed texts are read with the same average from then on.
+    pub(super) fn correct_bias(self) {
+        let task = self.scored_with.get_untracked().filter(is_corrected_here);
+        let material = self.material.get_untracked();
+        let found = task.zip(material).and_then(|(task, material)| {
+            let bias = self.scores.with_untracked(|scores| scores.batch_bias(&material))?;
+            Some(BatchBias { model: self.scored_by.get_untracked()?, task, bias })
+        });
+        if let Some(found) = &found {
+            self.scores.update(|scores| scores.correct(&found.bias));
+        }
+        if self.session.batch_bias.with_untracked(|known| *known != found) {
+            self.session.batch_bias.set(found);
+            self.session.text_changed();
+        }
     }
 
     /// Scores the texts that are not scored yet.
@@ -90,6 +144,7 @@ impl Study {
                 self.job.set_value(None);
                 match outcome {
                     Ok(summary) => {
+                        self.correct_bias();
                         self.running.set(Running::Not);
                         let rows = crate::state::format::counted(summary.rows as u64, "text");
                         self.session.announce(format!("{rows} scored"));
@@ -118,34 +173,9 @@ impl Study {
             self.running.set(Running::Not);
         }
     }
+}
 
-    /// Has the scored rows examined, unless these very rows were.
-    pub(super) fn examine(self, scored: usize) {
-        let known = self.material.get_untracked().filter(|_| scored > 0).map(|material| {
-            let labels = self.labels.get_untracked();
-            let predictions = self.scores.with_untracked(|scores| scores.predictions(&material, &labels, true));
-            (material.name.clone(), predictions)
-        });
-        let Some((name, predictions)) = known.filter(|(_, predictions)| !predictions.is_empty()) else {
-            self.examined.set_value((0, String::new()));
-            self.examination.set(Examining::Not);
-            return;
-        };
-        if self.examined.with_value(|(_, examined)| *examined == predictions) {
-            return;
-        }
-        let request = self.send(StudyRequest::Examine { name, predictions: predictions.clone() });
-        self.examined.set_value((request, predictions));
-        self.examination.set(Examining::Under);
-    }
-
-    /// `predictions.jsonl`: of the rows that are known to be right or wrong, or of every scored row. Where no row counts,
-    /// of every one.
-    pub fn predictions(self, only_known: bool) -> Result<String> {
-        let material = self.material.get_untracked().ok_or_else(|| Error::usage("there is no data"))?;
-        let labels = self.labels.get_untracked();
-        Ok(self
-            .scores
-            .with_untracked(|scores| scores.predictions(&material, &labels, only_known && labels.counted() > 0)))
-    }
+/// Whether the task's bias correction is made on this page.
+fn is_corrected_here(task: &Task) -> bool {
+    task.bias.method == BiasMethod::Batch
 }

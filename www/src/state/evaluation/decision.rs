@@ -9,12 +9,13 @@ use candor::stats::costs::{Costs, REVIEW_ALL, best_threshold};
 use candor::stats::guarantee::{Guarantee, guaranteed_threshold};
 use candor::stats::selection::Selection;
 
-use super::labels::LabelMap;
+use serde::{Deserialize, Serialize};
+
 use super::material::Material;
-use super::scores::Scores;
+use super::scores::{Scores, Truth};
 
 /// What a person wants and pays.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wish {
     /// The accuracy that automated rows must have.
     pub accuracy: f64,
@@ -34,12 +35,11 @@ impl Default for Wish {
 }
 
 /// Confidence and outcome of the rows that count.
-pub fn selection(scores: &Scores, material: &Material, labels: &LabelMap) -> Option<Selection> {
+pub fn selection(scores: &Scores, material: &Material, truth: Truth<'_>) -> Option<Selection> {
     let mut confidence = Vec::new();
     let mut correct = Vec::new();
     for row in 0..material.rows.len() {
-        let Some(expected) = material.expected(row, labels) else { continue };
-        let Some(scored) = scores.of(material.text_of(row)) else { continue };
+        let Some((scored, expected)) = scores.outcome(row, material, truth) else { continue };
         confidence.push(scored.prediction.confidence);
         correct.push(scored.prediction.label == expected);
     }

@@ -49,6 +49,16 @@ impl LabelMap {
         }
     }
 
+    /// Takes in the labels of more rows; what is known keeps its meaning.
+    pub fn join(&mut self, more: Self) {
+        for entry in more.entries {
+            match self.entries.iter_mut().find(|known| known.found == entry.found) {
+                Some(known) => known.rows += entry.rows,
+                None => self.entries.push(entry),
+            }
+        }
+    }
+
     /// What a label of the data means.
     pub fn meaning(&self, found: &str) -> Option<&str> {
         self.entries.iter().find(|entry| entry.found == found)?.means.as_deref()

@@ -20,6 +20,9 @@ pub struct Material {
     text_of: Vec<usize>,
     /// Per different text, the first row that has it.
     first_row: Vec<usize>,
+    /// Per different text, whether a row of it came with a label.
+    #[serde(default)]
+    labelled: Vec<bool>,
 }
 
 impl Material {
@@ -32,12 +35,60 @@ impl Material {
                 first_row.push(row);
             }
         }
-        Self { name, rows, report, text_of, first_row }
+        let mut labelled = vec![false; first_row.len()];
+        text_of.iter().zip(&rows).for_each(|(&text, row)| labelled[text] |= row.label.is_some());
+        Self { name, rows, report, text_of, first_row, labelled }
     }
 
     /// The different texts, in order of first appearance.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.first_row.iter().map(|&row| self.rows[row].text.as_str())
+    }
+
+    /// A different text, by its place.
+    pub fn text(&self, text: usize) -> Option<&str> {
+        Some(self.rows.get(*self.first_row.get(text)?)?.text.as_str())
+    }
+
+    /// The first row that has a text.
+    pub fn first_row(&self, text: usize) -> Option<usize> {
+        self.first_row.get(text).copied()
+    }
+
+    /// Whether a row came without a label.
+    pub fn is_unlabelled(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(|row| row.label.is_none())
+    }
+
+    /// Whether a text came with a label in any of its rows.
+    pub fn has_label(&self, text: usize) -> bool {
+        self.labelled.get(text).copied().unwrap_or(false)
+    }
+
+    /// The same with more rows behind, say texts without labels. Rows are numbered on, so that ids stay different.
+    #[must_use]
+    pub fn extended(&self, more: &Self) -> Self {
+        let mut rows = self.rows.clone();
+        let taken: std::collections::HashSet<&str> = self.rows.iter().map(|row| row.id.as_str()).collect();
+        rows.extend(more.rows.iter().enumerate().map(|(at, row)| {
+            let mut row = row.clone();
+            if taken.contains(row.id.as_str()) {
+                row.id = format!("{}-{}", self.rows.len() + at + 1, row.id);
+            }
+            row
+        }));
+        let mut report = self.report.clone();
+        report.rows += more.report.rows;
+        report.handed_over += more.report.handed_over;
+        report.left_out += more.report.left_out;
+        report.problems.extend(more.report.problems.iter().cloned());
+        for (label, count) in &more.report.labels {
+            match report.labels.iter_mut().find(|(known, _)| known == label) {
+                Some((_, known)) => *known += count,
+                None => report.labels.push((label.clone(), *count)),
+            }
+        }
+        Self::new(self.name.clone(), rows, report)
     }
 
     /// How many different texts there are.
@@ -151,5 +202,18 @@ pub(super) mod tests {
             let cautions = material.cautions(&map);
             assert!(cautions.iter().any(|caution| caution.contains(words)), "{rows:?}: {cautions:?}");
         }
+    }
+
+    #[test]
+    fn more_rows_come_behind_with_ids_of_their_own() {
+        let (first, _) = material(&[("a", "pos"), ("b", "neg")]);
+        let (more, _) = material(&[("c", ""), ("a", ""), ("d", "")]);
+        let whole = first.extended(&more);
+        let ids: Vec<&str> = whole.rows.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, ["1", "2", "3-1", "4-2", "3"]);
+        assert_eq!(whole.texts().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!((whole.has_label(0), whole.has_label(2), whole.is_unlabelled(3)), (true, false, true));
+        assert_eq!((whole.text(3), whole.text(4), whole.first_row(2)), (Some("d"), None, Some(2)));
+        assert_eq!(whole.report.labels, [("pos".to_owned(), 1), ("neg".to_owned(), 1)]);
     }
 }

@@ -5,11 +5,19 @@
 //! | [`labels`] | which label of the data is which label of the task? |
 //! | [`material`] | which rows are there, and what should be known before they run? |
 //! | [`scores`] | which texts are scored, and what do their rows look like as predictions? |
+//! | [`calibration`] | what does a calibrator make of single predictions, and why? |
+//! | [`judgements`] | what did a person decide about texts without a label? |
+//! | [`labelling`] | which of these may the model decide, and which should a person see next? |
+//! | [`project`] | what is kept under one name, and how does it travel? |
 //! | [`decision`] | what may be automated, at which promise and price? |
 //! | [`view`] | which rows are listed, and which of them are on the screen? |
 
+pub mod calibration;
 pub mod decision;
+pub mod judgements;
+pub mod labelling;
 pub mod labels;
 pub mod material;
+pub mod project;
 pub mod scores;
 pub mod view;

@@ -22,17 +22,18 @@ pub enum Listing {
 }
 
 impl Listing {
-    /// Whether a scored row is listed.
-    pub fn takes(&self, prediction: &Prediction) -> bool {
+    /// Whether a scored row with this true label, where it is known, is listed.
+    pub fn takes(&self, prediction: &Prediction, expected: Option<&str>) -> bool {
+        let correct = expected.map(|expected| prediction.label == expected);
         match self {
             Self::All => true,
-            Self::Right => prediction.correct == Some(true),
-            Self::Wrong => prediction.correct == Some(false),
+            Self::Right => correct == Some(true),
+            Self::Wrong => correct == Some(false),
             Self::Stripe(low, high) => {
                 let confidence = prediction.confidence;
-                prediction.correct.is_some() && (confidence > *low || *low <= 0.0) && confidence <= *high
+                correct.is_some() && (confidence > *low || *low <= 0.0) && confidence <= *high
             }
-            Self::Cell(expected, label) => prediction.expected.as_ref() == Some(expected) && prediction.label == *label,
+            Self::Cell(truly, label) => expected == Some(truly) && prediction.label == *label,
         }
     }
 
@@ -88,8 +89,7 @@ mod tests {
     #[test]
     fn a_mark_of_a_picture_lists_its_rows() {
         let mut row = classification().prediction;
-        row.expected = Some("positive".to_owned());
-        row.correct = Some(false);
+        let truly = Some("positive");
         let cell = |expected: &str, label: &str| Listing::Cell(expected.to_owned(), label.to_owned());
         for (listing, expected) in [
             (Listing::All, true),
@@ -100,11 +100,10 @@ mod tests {
             (cell("positive", "negative"), true),
             (cell("negative", "negative"), false),
         ] {
-            assert_eq!(listing.takes(&row), expected, "{listing:?}");
+            assert_eq!(listing.takes(&row, truly), expected, "{listing:?}");
         }
         row.confidence = 0.0;
-        assert!(Listing::Stripe(0.0, 0.05).takes(&row), "the first stripe takes 0");
-        row.correct = None;
-        assert!(!Listing::Stripe(0.0, 0.05).takes(&row), "pictures show rows that count");
+        assert!(Listing::Stripe(0.0, 0.05).takes(&row, truly), "the first stripe takes 0");
+        assert!(!Listing::Stripe(0.0, 0.05).takes(&row, None), "pictures show rows that count");
     }
 }

@@ -1,0 +1,4 @@
+//! The parts of the Label place.
+
+pub mod overview;
+pub mod queue;

@@ -1,0 +1,189 @@
+//! Projects: begun, opened, named, put away, taken to another machine, and everything erased.
+
+use candor::error::{Error, Kind};
+use candor::protocol::StudyRequest;
+use candor::stats::bias::LabelBias;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use super::Study;
+use crate::browser;
+use crate::state::evaluation::labels::LabelMap;
+use crate::state::evaluation::project::{Data, FORMAT, Portable};
+use crate::state::evaluation::scores::{Scored, Scores, file_name, scoring_task};
+
+/// Bytes of the largest project file that is read.
+const LARGEST_PROJECT: f64 = 512e6;
+
+impl Study {
+    /// Puts the open project away; it stays kept.
+    pub fn put_away(self) {
+        self.cancel();
+        self.files.set_value(Vec::new());
+        self.settled.set(false);
+        self.material.set(None);
+        self.scores.set(Scores::default());
+        self.judged.update(|judged| *judged = Default::default());
+        self.scored_with.set(None);
+        self.scores_file.set(None);
+        self.calibrator.set(None);
+        self.labels.set(LabelMap::default());
+        self.running.set(super::Running::Not);
+        self.index.update(|index| index.open = None);
+        self.keep_index();
+    }
+
+    /// Opens a kept project.
+    pub fn open_project(self, id: &str) {
+        self.put_away();
+        if let Some(entry) = self.index.try_update(|index| index.choose(id)).flatten() {
+            self.keep_index();
+            self.recall_project(&entry);
+        }
+    }
+
+    /// Gives a project another name.
+    pub fn rename_project(self, id: &str, name: &str) {
+        self.index.update(|index| index.rename(id, name));
+        self.keep_index();
+    }
+
+    /// Removes a project with everything that a person made in it. Scores stay for when the texts come again.
+    pub fn remove_project(self, id: &str) {
+        if self.index.with_untracked(|index| index.open.as_deref() == Some(id)) {
+            self.put_away();
+        }
+        let files = self.index.try_update(|index| index.remove(id)).unwrap_or_default();
+        self.keep_index();
+        self.send(StudyRequest::Remove { names: files });
+        self.ask_usage();
+    }
+
+    /// Asks how much is kept.
+    pub fn ask_usage(self) {
+        self.open();
+        self.send(StudyRequest::Usage);
+        self.session.ask_storage();
+    }
+
+    /// The open project as one file, with its name.
+    pub fn portable(self) -> Option<(String, String)> {
+        untrack(move || {
+            let material = self.material.get()?;
+            let name = self.index.with(|index| index.current().map(|entry| entry.name.clone()))?;
+            let task = self.scored_with.get().unwrap_or_else(|| {
+                // Nothing was scored yet: the task that is chosen now travels with it.
+                self.session.shelf.with(|shelf| shelf.chosen().draft.clone())
+            });
+            let mut scores = self.scores.get();
+            if self.session.batch_bias.with(Option::is_some) {
+                // Corrections are made anew where the file is read.
+                scores.correct(&LabelBias::none(task.labels.len()));
+            }
+            let scored: Vec<(usize, Scored)> =
+                (0..material.different_texts()).filter_map(|text| Some((text, scores.of(text)?.clone()))).collect();
+            let portable = Portable {
+                format: FORMAT.to_owned(),
+                name: name.clone(),
+                task: Some(task),
+                data: self.labels.with(|labels| Data::new(&material, labels)),
+                judgements: self.judged.with(|judged| judged.lines(&material)),
+                choices: self.choices(),
+                scores: Scores::lines(&material, &scored),
+            };
+            let stem: String =
+                name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(60).collect();
+            Some((format!("{stem}.candor.json"), serde_json::to_string(&portable).ok()?))
+        })
+    }
+
+    /// Reads a project that was made on this or another machine; it becomes a project of its own. Nothing that is here
+    /// changes when the file is none.
+    pub fn import_project(self, file: web_sys::File) {
+        self.read_error.set(None);
+        spawn_local(async move {
+            let name = file.name();
+            match read_text(&file, LARGEST_PROJECT).await.and_then(|text| Portable::read(&name, &text)) {
+                Ok(portable) => self.take_portable(portable),
+                Err(error) => self.read_error.set(Some(error)),
+            }
+        });
+    }
+
+    fn take_portable(self, portable: Portable) {
+        let Portable { name, task, data, judgements, choices, scores, .. } = portable;
+        self.put_away();
+        if let Some(task) = task {
+            let known = self.session.shelf.with_untracked(|shelf| {
+                shelf.entries().iter().find(|entry| entry.draft == task).map(|entry| entry.id.clone())
+            });
+            if let Some(model) = &choices.model_sha256 {
+                let file = file_name(model, &scoring_task(&task).sha256());
+                self.send(StudyRequest::Append { name: file, text: scores });
+            }
+            match known {
+                Some(id) => self.session.choose_task(&id),
+                None => self.session.change_shelf(|shelf| shelf.add(task)),
+            }
+        }
+        let rows = data.rows.len();
+        let Some(entry) = self.index.try_update(|index| index.add(&name, rows)) else { return };
+        for (name, text) in [
+            (entry.data(), serde_json::to_string(&data)),
+            (entry.choices(), serde_json::to_string(&choices)),
+            (entry.judgements(), Ok(judgements)),
+        ] {
+            if let Ok(text) = text {
+                self.keep(name, text);
+            }
+        }
+        self.keep_index();
+        self.recall_project(&entry);
+    }
+
+    /// Removes everything that this page keeps on the device: projects, scores, models, tasks, settings and the page
+    /// itself; then loads it anew, as on the first visit.
+    pub fn erase_everything(self) {
+        self.put_away();
+        self.open();
+        self.erasing.set(Some(self.send(StudyRequest::EraseAll)));
+    }
+
+    /// The folder of projects is empty; the rest follows.
+    pub(super) fn erased(self) {
+        let kept = move || {
+            self.session.storage.with_untracked(|storage| {
+                let models = storage.as_ref().map(|storage| storage.models.iter().map(|(file, _)| file.clone()));
+                models.map(Iterator::collect::<Vec<String>>).unwrap_or_default()
+            })
+        };
+        kept().into_iter().for_each(|file| self.session.forget(file));
+        spawn_local(async move {
+            browser::forget_everything().await;
+            // The other worker removes the models meanwhile; a file that it cannot remove is not waited for.
+            for _ in 0..50 {
+                if kept().is_empty() {
+                    break;
+                }
+                browser::pause(100).await;
+            }
+            browser::go_to_beginning();
+        });
+    }
+}
+
+/// A picked file's text.
+///
+/// # Errors
+/// A file that is too large, or that the browser does not give.
+pub(super) async fn read_text(file: &web_sys::File, most: f64) -> Result<String, Error> {
+    if file.size() > most {
+        return Err(Error::new(Kind::Resource, "the file is too large for what it should be")
+            .at_file(file.name())
+            .help("choose the file that this page, or the command line, wrote"));
+    }
+    let blob: &web_sys::Blob = file.unchecked_ref();
+    let text = JsFuture::from(blob.text()).await.ok().and_then(|text| text.as_string());
+    text.ok_or_else(|| Error::new(Kind::Io, "the browser did not read the file").at_file(file.name()))
+}

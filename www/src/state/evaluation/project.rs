@@ -1,0 +1,340 @@
+//! What is kept under one name, and how it travels.
+//!
+//! A project is a data set with everything that was made of it: what its labels mean, what a person decided, the
+//! calibrator, the threshold. On the device its parts are files of their own, because some change with every key press
+//! and others are large; to travel they become one file, with the task and the scores, so that nothing has to be
+//! computed again on the other machine.
+
+use candor::dataset::Example;
+use candor::error::{Error, Result};
+use candor::protocol::ReadReport;
+use candor::task::Task;
+use serde::{Deserialize, Serialize};
+
+use super::calibration::Origin;
+use super::decision::Wish;
+use super::judgements::Order;
+use super::labels::LabelMap;
+use super::material::Material;
+use crate::state::draft::unused;
+
+/// The format of a project that travels.
+pub const FORMAT: &str = "candor-project/1";
+/// The file that lists the projects.
+pub const INDEX: &str = "projects.json";
+/// Where the one data set was kept before there were projects.
+pub const BEFORE_PROJECTS: &str = "data.json";
+
+/// A project in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Stands for it in file names.
+    pub id: String,
+    /// What the person calls it.
+    pub name: String,
+    /// Rows of its data.
+    pub rows: usize,
+}
+
+impl Entry {
+    /// The file of its data.
+    pub fn data(&self) -> String {
+        format!("project-{}-data.json", self.id)
+    }
+
+    /// The file of what a person decided.
+    pub fn judgements(&self) -> String {
+        format!("project-{}-labels.jsonl", self.id)
+    }
+
+    /// The file of what was chosen.
+    pub fn choices(&self) -> String {
+        format!("project-{}-choices.json", self.id)
+    }
+
+    /// All its files; scores belong to a model and a task, and stay.
+    pub fn files(&self) -> Vec<String> {
+        vec![self.data(), self.judgements(), self.choices()]
+    }
+}
+
+/// The projects of this device, the one opened last first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// The projects.
+    pub projects: Vec<Entry>,
+    /// The open one.
+    pub open: Option<String>,
+}
+
+impl Index {
+    /// The open project.
+    pub fn current(&self) -> Option<&Entry> {
+        self.projects.iter().find(|entry| Some(&entry.id) == self.open.as_ref())
+    }
+
+    /// Adds a project and opens it; its name gets a number where there is one like it.
+    pub fn add(&mut self, name: &str, rows: usize) -> Entry {
+        let name = unused(name.trim(), |name| self.projects.iter().any(|entry| entry.name == name));
+        let number = self.projects.iter().filter_map(|entry| entry.id.parse::<u64>().ok()).max().unwrap_or(0) + 1;
+        let entry = Entry { id: number.to_string(), name, rows };
+        self.projects.insert(0, entry.clone());
+        self.open = Some(entry.id.clone());
+        entry
+    }
+
+    /// Opens a project; it becomes the first of the list.
+    pub fn choose(&mut self, id: &str) -> Option<Entry> {
+        let place = self.projects.iter().position(|entry| entry.id == id)?;
+        let entry = self.projects.remove(place);
+        self.projects.insert(0, entry.clone());
+        self.open = Some(entry.id.clone());
+        Some(entry)
+    }
+
+    /// Gives a project another name; an empty one changes nothing.
+    pub fn rename(&mut self, id: &str, name: &str) {
+        let name = name.trim();
+        if name.is_empty() {
+            return;
+        }
+        let name = unused(name, |name| self.projects.iter().any(|entry| entry.name == name && entry.id != id));
+        if let Some(entry) = self.projects.iter_mut().find(|entry| entry.id == id) {
+            entry.name = name;
+        }
+    }
+
+    /// The open project has another number of rows.
+    pub fn resize(&mut self, rows: usize) {
+        let open = self.open.clone();
+        if let Some(entry) = self.projects.iter_mut().find(|entry| Some(&entry.id) == open.as_ref()) {
+            entry.rows = rows;
+        }
+    }
+
+    /// Takes a project off the list; answers with its files.
+    pub fn remove(&mut self, id: &str) -> Vec<String> {
+        let files = self.projects.iter().find(|entry| entry.id == id).map(Entry::files).unwrap_or_default();
+        self.projects.retain(|entry| entry.id != id);
+        if self.open.as_deref() == Some(id) {
+            self.open = None;
+        }
+        files
+    }
+}
+
+/// A data set as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// What it is called.
+    pub name: String,
+    /// Its rows.
+    pub rows: Vec<Example>,
+    /// What the reader said of it.
+    pub report: ReadReport,
+    /// What its labels mean.
+    pub labels: LabelMap,
+}
+
+impl Data {
+    /// What is kept of a data set.
+    pub fn new(material: &Material, labels: &LabelMap) -> Self {
+        let Material { name, rows, report, .. } = material.clone();
+        Self { name, rows, report, labels: labels.clone() }
+    }
+
+    /// The data set and what its labels mean.
+    pub fn into_parts(self) -> (Material, LabelMap) {
+        (Material::new(self.name, self.rows, self.report), self.labels)
+    }
+
+    /// Reads what was kept, also before there were projects.
+    pub fn read(text: &str) -> Option<Self> {
+        /// The form before there were projects.
+        #[derive(Deserialize)]
+        struct Before {
+            material: Inner,
+            labels: LabelMap,
+        }
+        #[derive(Deserialize)]
+        struct Inner {
+            name: String,
+            rows: Vec<Example>,
+            report: ReadReport,
+        }
+        let before = || {
+            let Before { material: Inner { name, rows, report }, labels } = serde_json::from_str(text).ok()?;
+            Some(Self { name, rows, report, labels })
+        };
+        serde_json::from_str(text).ok().or_else(before)
+    }
+}
+
+/// What was chosen in a project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Choices {
+    /// The threshold from which on the model decides.
+    pub threshold: f64,
+    /// What is wanted, and what it costs.
+    pub wish: Wish,
+    /// In which order texts are shown to the person.
+    pub order: Order,
+    /// `calibrator.json`, with where it came from.
+    pub calibrator: Option<(String, Origin)>,
+    /// The model that scored last.
+    pub model_sha256: Option<String>,
+}
+
+/// Where the threshold stands at first.
+pub const USUAL_THRESHOLD: f64 = 0.8;
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            threshold: USUAL_THRESHOLD,
+            wish: Wish::default(),
+            order: Order::default(),
+            calibrator: None,
+            model_sha256: None,
+        }
+    }
+}
+
+/// A project in one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Portable {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Its name.
+    pub name: String,
+    /// The task that its texts were scored with.
+    pub task: Option<Task>,
+    /// The data set.
+    pub data: Data,
+    /// What a person decided, a line each.
+    pub judgements: String,
+    /// What was chosen.
+    pub choices: Choices,
+    /// What the model said of its texts, a line each.
+    pub scores: String,
+}
+
+impl Portable {
+    /// Reads a file that may come from anywhere.
+    ///
+    /// # Errors
+    /// Not JSON, no project, another version, a field missing or of another type (with line and column).
+    pub fn read(name: &str, text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: Option<String>,
+        }
+        let again = "choose a file that \"Take this project home\" made";
+        let at = |error: serde_json::Error| {
+            let mut wrapped = Error::format(format!("this is no project: {error}")).at_file(name).help(again);
+            if error.line() > 0 {
+                wrapped = wrapped.at_line(error.line() as u64).at_column(error.column() as u64);
+            }
+            wrapped
+        };
+        let head: Head = serde_json::from_str(text).map_err(at)?;
+        match head.format.as_deref() {
+            Some(FORMAT) => {}
+            Some(other) if other.starts_with("candor-project/") => {
+                return Err(Error::unsupported(format!("the project's format is \"{other}\""))
+                    .at_file(name)
+                    .help(format!("this version reads \"{FORMAT}\": reload the page to get the newest one")));
+            }
+            _ => return Err(Error::format("this is JSON, but no project").at_file(name).help(again)),
+        }
+        let portable: Self = serde_json::from_str(text).map_err(at)?;
+        if portable.data.rows.is_empty() {
+            return Err(Error::input("the project has no rows").at_file(name).help(again));
+        }
+        Ok(portable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::material::tests::material;
+    use super::*;
+
+    #[test]
+    fn projects_have_names_and_files_of_their_own() {
+        let mut index = Index::default();
+        let first = index.add("reviews.csv", 3);
+        let second = index.add("reviews.csv", 5);
+        assert_eq!((first.name.as_str(), second.name.as_str()), ("reviews.csv", "reviews.csv 2"));
+        assert_ne!(first.data(), second.data());
+        assert_eq!(index.current(), Some(&second));
+        index.rename(&first.id, " Spring ");
+        index.rename(&second.id, "Spring");
+        index.rename(&second.id, "   ");
+        let names: Vec<&str> = index.projects.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["Spring 2", "Spring"]);
+        assert_eq!(index.choose(&first.id).map(|entry| entry.name), Some("Spring".to_owned()));
+        assert_eq!(index.projects[0].id, first.id, "the one opened last is first");
+        assert_eq!(index.choose("99"), None);
+        let text = serde_json::to_string(&index).expect("json");
+        assert_eq!(serde_json::from_str::<Index>(&text).expect("read"), index);
+        assert_eq!(index.remove(&first.id), first.files());
+        assert_eq!((index.current(), index.projects.len()), (None, 1));
+        assert_eq!(index.add("c", 1).id, "3", "ids are not used again while a later one stands");
+    }
+
+    fn portable() -> Portable {
+        let (material, labels) = material(&[("a", "pos"), ("<b>", "")]);
+        Portable {
+            format: FORMAT.to_owned(),
+            name: "Spring".to_owned(),
+            task: None,
+            data: Data::new(&material, &labels),
+            judgements: String::new(),
+            choices: Choices { threshold: 0.9, ..Choices::default() },
+            scores: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_project_travels_whole() {
+        let before = portable();
+        let text = serde_json::to_string(&before).expect("json");
+        let after = Portable::read("p.json", &text).expect("a project");
+        assert_eq!(after, before);
+        let (material, labels) = after.data.into_parts();
+        assert_eq!((material.different_texts(), labels.counted(), material.has_label(1)), (2, 1, false));
+    }
+
+    #[test]
+    fn what_is_no_project_is_refused_with_the_reason() {
+        let good = serde_json::to_string(&portable()).expect("json");
+        for (text, says) in [
+            ("", "no project"),
+            ("{\"format\": 3}", "no project"),
+            ("{}", "but no project"),
+            ("{\"format\": \"candor-calibrator/1\"}", "but no project"),
+            (&good.replace("project/1", "project/9"), "candor-project/9"),
+            (&good.replace("\"threshold\":0.9", "\"threshold\":\"x\""), "line 1"),
+            (&good[..good.len() / 2], "no project"),
+        ] {
+            let error = Portable::read("p.json", text).expect_err("refused").to_string();
+            assert!(error.contains(says) && error.contains("p.json"), "{says:?} not in {error:?}");
+        }
+    }
+
+    #[test]
+    fn data_that_was_kept_before_there_were_projects_is_read() {
+        let (material, labels) = material(&[("a", "pos"), ("b", "")]);
+        #[derive(Serialize)]
+        struct Before<'a> {
+            version: u32,
+            material: &'a Material,
+            labels: &'a LabelMap,
+        }
+        let text = serde_json::to_string(&Before { version: 1, material: &material, labels: &labels }).expect("json");
+        assert_eq!(Data::read(&text).map(Data::into_parts), Some((material, labels)));
+        assert_eq!(Data::read("{"), None);
+    }
+}
