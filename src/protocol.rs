@@ -14,7 +14,7 @@ use crate::task::Task;
 pub use self::study::{DataFile, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -251,6 +251,8 @@ pub struct ModelInfo {
     pub backend: String,
     /// Why this rung.
     pub backend_reason: String,
+    /// Whether a graphics device computes: further workers would only share it.
+    pub on_gpu: bool,
     /// Threads in use.
     pub threads: usize,
     /// Seconds from the request to readiness.

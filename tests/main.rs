@@ -10,6 +10,7 @@ mod calibrators_reference;
 mod datasets;
 mod engine_reference;
 mod golden_sentiment;
+mod graphics;
 mod hostile_gguf;
 mod quantized_types;
 mod reference;
