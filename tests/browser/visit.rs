@@ -75,11 +75,7 @@ pub fn with_graphics<F: Future<Output = ()> + Send + 'static>(name: &'static str
     visit(name, true, test);
 }
 
-fn visit<F: Future<Output = ()> + Send + 'static>(
-    name: &'static str,
-    graphics: bool,
-    test: impl FnOnce(Visit) -> F,
-) {
+fn visit<F: Future<Output = ()> + Send + 'static>(name: &'static str, graphics: bool, test: impl FnOnce(Visit) -> F) {
     let needs = match Needs::find() {
         Ok(needs) => needs,
         Err(missing) if place::is_set("CI") => panic!("{name}: {missing}"),

@@ -38,15 +38,15 @@ impl Adapter {
     /// The adapter that the platform prefers, or nothing: no driver, no WebGPU, or one that is short of what is needed.
     pub async fn find() -> Option<Self> {
         let mut described = wgpu::InstanceDescriptor::new_without_display_handle();
-        described.backends = wgpu::Backends::VULKAN
-            | wgpu::Backends::METAL
-            | wgpu::Backends::DX12
-            | wgpu::Backends::BROWSER_WEBGPU;
+        described.backends =
+            wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12 | wgpu::Backends::BROWSER_WEBGPU;
         // Validation layers, where they are installed, would check the driver's business at the cost of speed.
         described.flags = wgpu::InstanceFlags::empty();
         let instance = wgpu::Instance::new(described);
-        let preference =
-            wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
+        let preference = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
         let adapter = instance.request_adapter(&preference).await.ok()?;
         let limits = adapter.limits();
         if limits.max_storage_buffers_per_shader_stage < STORAGE_BUFFERS
@@ -173,8 +173,7 @@ impl Device {
 
     /// A buffer for the sizes of calls.
     pub fn uniforms(&self, bytes: &[u8]) -> Buffer {
-        let buffer =
-            self.buffer_for(bytes.len() as u64, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST);
+        let buffer = self.buffer_for(bytes.len() as u64, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST);
         self.write(&buffer, 0, bytes);
         buffer
     }

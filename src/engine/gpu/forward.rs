@@ -284,20 +284,15 @@ impl<'a> Forward<'a> {
         self.attend(recording, index, rows);
         let back = |x, matrix: &'a Matrix, recording: &mut Recording<'a>| {
             let then = then::ADD_TO_OUT;
-            matrix.multiply(recording, Product { x, first_token: 0, tokens: rows.count, out: rows.x, then, bias: None });
+            matrix
+                .multiply(recording, Product { x, first_token: 0, tokens: rows.count, out: rows.x, then, bias: None });
         };
         back(&scratch.attended, &layer.attention_output, recording);
         self.norm(recording, feed_forward_norm, rows.x, rows.normed, rows.count);
         let gate = &scratch.gate;
         self.product(recording, &layer.gate, rows, gate, None);
-        let gated = Product {
-            x: rows.normed,
-            first_token: 0,
-            tokens: rows.count,
-            out: gate,
-            then: then::GATE,
-            bias: None,
-        };
+        let gated =
+            Product { x: rows.normed, first_token: 0, tokens: rows.count, out: gate, then: then::GATE, bias: None };
         layer.up.multiply(recording, gated);
         back(gate, &layer.down, recording);
     }

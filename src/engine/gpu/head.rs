@@ -1,10 +1,10 @@
 //! The head: logits of a few rows at a time, read where they are, so that a few floats a segment come back.
 
+use super::HEAD_ROWS;
 use super::device::{Buffer, Device, floats_in, integers_in};
 use super::forward::Scratch;
 use super::kernels::{Kernel, Recording};
 use super::matrix::{Matrix, Product, then};
-use super::HEAD_ROWS;
 use crate::engine::batch::{Query, SegmentScores};
 use crate::error::{Error, Kind, Result};
 

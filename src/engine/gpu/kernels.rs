@@ -147,8 +147,7 @@ impl Kernels {
                 source: wgpu::ShaderSource::Wgsl(source.into()),
             })
         });
-        let constants: Vec<(&str, f64)> =
-            constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
+        let constants: Vec<(&str, f64)> = constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
         let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(entry),
             layout: Some(&together),

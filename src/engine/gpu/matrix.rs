@@ -130,8 +130,7 @@ impl Matrix {
                 product.first_token as u32,
                 0,
             ];
-            let buffers =
-                [&part.words, &part.scales, product.bias.unwrap_or(&part.scales), product.x, product.out];
+            let buffers = [&part.words, &part.scales, product.bias.unwrap_or(&part.scales), product.x, product.out];
             let grid = [part.quads.div_ceil(lanes * quads), tiles, 1];
             recording.call(Kernel::Multiply, &self.constants(lanes, quads), &sizes, &buffers, grid);
         }
@@ -141,8 +140,7 @@ impl Matrix {
     pub fn embed<'a>(&'a self, recording: &mut Recording<'a>, ids: &'a Buffer, tokens: usize, out: &'a Buffer) {
         for part in &self.parts {
             let columns8 = (self.columns / 8) as u32;
-            let sizes =
-                [columns8, part.quads, tokens as u32, columns8 * 2, 0, then::STORE, 0, part.first_row as u32];
+            let sizes = [columns8, part.quads, tokens as u32, columns8 * 2, 0, then::STORE, 0, part.first_row as u32];
             let grid = [columns8.div_ceil(LANES), tokens as u32, 1];
             let buffers = [&part.words, &part.scales, ids, out];
             recording.call(Kernel::Embed, &self.constants(LANES, 1), &sizes, &buffers, grid);

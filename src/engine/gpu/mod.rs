@@ -51,6 +51,8 @@ pub struct GpuModel {
     scratch: Mutex<Option<Arc<Scratch>>>,
     kernels: Kernels,
     pass_tokens: AtomicUsize,
+    /// What passes may grow to: less once memory was wanting.
+    most_tokens: AtomicUsize,
     /// Last, so that it is destroyed after everything that lives on it.
     device: Device,
 }
@@ -128,11 +130,10 @@ impl GpuModel {
             return Err(Error::unsupported(why));
         }
         let device = adapter.open().await?;
-        let mut loader =
-            Loader::new(file, config, control, |kind, rows, columns, bytes| {
-                device.fault()?;
-                Matrix::new(&device, kind, rows, columns, &bytes)
-            });
+        let mut loader = Loader::new(file, config, control, |kind, rows, columns, bytes| {
+            device.fault()?;
+            Matrix::new(&device, kind, rows, columns, &bytes)
+        });
         let weights = loader.load().await?;
         let some = |numbers: &[f32]| (!numbers.is_empty()).then(|| device.buffer_of(numbers));
         let vectors = (weights.layers.iter())
@@ -158,6 +159,7 @@ impl GpuModel {
             scratch: Mutex::default(),
             kernels: Kernels::default(),
             pass_tokens: AtomicUsize::new(PASS_TOKENS[1]),
+            most_tokens: AtomicUsize::new(PASS_TOKENS[2]),
             device,
         })
     }
@@ -181,7 +183,9 @@ impl GpuModel {
     pub fn shorten_passes(&self) -> bool {
         let tokens = self.pass_tokens();
         *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.pass_tokens.store((tokens / 2).max(PASS_TOKENS[0]), Ordering::Relaxed);
+        let fewer = (tokens / 2).max(PASS_TOKENS[0]);
+        self.pass_tokens.store(fewer, Ordering::Relaxed);
+        self.most_tokens.store(fewer, Ordering::Relaxed);
         tokens > PASS_TOKENS[0]
     }
 
@@ -191,7 +195,8 @@ impl GpuModel {
         if seconds > PASS_SECONDS.end && tokens > limit / 2 {
             self.pass_tokens.store((limit / 2).max(PASS_TOKENS[0]), Ordering::Relaxed);
         } else if seconds < PASS_SECONDS.start && tokens > limit / 2 {
-            self.pass_tokens.store((limit * 2).min(PASS_TOKENS[2]), Ordering::Relaxed);
+            let most = self.most_tokens.load(Ordering::Relaxed);
+            self.pass_tokens.store((limit * 2).min(most), Ordering::Relaxed);
         }
     }
 
@@ -273,7 +278,8 @@ impl GpuModel {
         let scratch = self.scratch(config, batch.tokens().len());
         let head = Head::new(&self.device, batch.segments(), query);
         let mut recording = Recording::new(&self.device, &self.kernels);
-        let normed = Forward { model: self, config, inputs: &inputs, before, scratch: &scratch }.last_rows(&mut recording);
+        let normed =
+            Forward { model: self, config, inputs: &inputs, before, scratch: &scratch }.last_rows(&mut recording);
         head.record(&mut recording, self.head(), normed, &scratch);
         recording.submit();
         let scores = head.read(&self.device).await?;

@@ -34,7 +34,9 @@ fn device() -> Option<Bench> {
     let opened = pollster::block_on(async { Some(Adapter::find().await?.open().await) });
     match opened {
         Some(device) => Some(Bench { device: device.unwrap(), kernels: Kernels::default() }),
-        None if std::env::var_os("CI").is_some() => panic!("a graphics adapter is needed in CI: Mesa's lavapipe will do"),
+        None if std::env::var_os("CI").is_some() => {
+            panic!("a graphics adapter is needed in CI: Mesa's lavapipe will do")
+        }
         None => {
             eprintln!("skipped: there is no graphics adapter here");
             None
@@ -241,7 +243,8 @@ fn turns_pairs_by_their_positions() {
     for (layout, heads, head_width, rope_width) in
         [(RopeLayout::Interleaved, 3, 64, 64), (RopeLayout::Halves, 2, 32, 32), (RopeLayout::Halves, 5, 48, 24)]
     {
-        let description = crate::engine::ModelConfig { rope_layout: layout, rope_width, ..config(heads, heads, head_width) };
+        let description =
+            crate::engine::ModelConfig { rope_layout: layout, rope_width, ..config(heads, heads, head_width) };
         let angles = crate::engine::rope::angles(&description, &[], 100..140);
         let rows: Vec<u32> = (0..33).map(|_| random.random_range(0..40)).collect();
         let x = random_floats(&mut random, rows.len() * heads * head_width);
