@@ -61,7 +61,10 @@ fn the_graphics_backend_meets_the_contract() {
         return;
     }
     let (Some(model), Some(cases)) = (default_model(), shared("reference/logits.json")) else { return };
-    let cases: Vec<Case> = serde_json::from_str(&std::fs::read_to_string(cases).unwrap()).unwrap();
+    let mut cases: Vec<Case> = serde_json::from_str(&std::fs::read_to_string(cases).unwrap()).unwrap();
+    // A program that plays a graphics device takes half a minute for the two long ones.
+    cases.retain(|case| case.tokens.len() < 100);
+    assert!(cases.len() > 10, "{} cases are left", cases.len());
     let engine = load(Choice::Gpu, File::open(&model).unwrap());
     let gather: Vec<u32> = cases.iter().flat_map(|case| case.top.iter().map(|(id, _)| *id)).collect();
     let query = Query { gather, top: 5 };
@@ -223,7 +226,7 @@ fn ten_rounds_of_loading_leave_the_memory_as_it_was() {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).map(str::trim);
         line.and_then(|line| line.strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or(0)
     };
-    let mut after_second = 0;
+    let mut settled = 0;
     for round in 1..=10 {
         let begun = std::time::Instant::now();
         let mut file = GgufFile::open(File::open(&model).unwrap()).unwrap();
@@ -233,11 +236,12 @@ fn ten_rounds_of_loading_leave_the_memory_as_it_was() {
         let (bytes, seconds) = (loaded.weight_bytes(), begun.elapsed().as_secs_f64());
         drop(loaded);
         println!("round {round}: {bytes} bytes of weights in {seconds:.2} s, {} kB after", resident());
-        if round == 2 {
-            after_second = resident();
+        // The allocator has its pools by then.
+        if round == 4 {
+            settled = resident();
         }
     }
-    let grown = resident().saturating_sub(after_second);
-    println!("{after_second} kB after the second round, {grown} kB more after the tenth");
-    assert!(grown < 30_000, "the process has grown by {grown} kB over eight rounds of a 100 MB model");
+    let grown = resident().saturating_sub(settled);
+    println!("{settled} kB after the fourth round, {grown} kB more after the tenth");
+    assert!(grown < 20_000, "the process has grown by {grown} kB over six rounds of a 100 MB model");
 }

@@ -153,8 +153,7 @@ impl Upper {
         let tokens = if choice == Choice::Gpu { TRIAL_TOKENS / 8 } else { TRIAL_TOKENS };
         let trial = Trial::run(&model, config, cpu, tokens, control).await?;
         let (difference, ratio) = (trial.difference, trial.cpu_seconds / trial.gpu_seconds);
-        // Also true of a difference that is no number.
-        if !(difference <= SAME) {
+        if difference > SAME || difference.is_nan() {
             let wrong = format!("{}: log-probabilities differ from the processor's by {difference:.1e}", adapter.name);
             return Ok(Self::none(wrong));
         }

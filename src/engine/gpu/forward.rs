@@ -23,7 +23,7 @@ pub struct DevicePrefix {
 
 impl DevicePrefix {
     /// Number of positions.
-    pub fn len(&self) -> usize {
+    pub fn positions(&self) -> usize {
         self.positions
     }
 }
@@ -126,7 +126,7 @@ pub struct Before<'a> {
 
 impl<'a> Before<'a> {
     fn positions(&self) -> usize {
-        self.prefix.map_or(0, DevicePrefix::len)
+        self.prefix.map_or(0, DevicePrefix::positions)
     }
 
     fn layer(&self, index: usize) -> (&'a Buffer, &'a Buffer) {

@@ -75,7 +75,7 @@ pub fn refusal(config: &ModelConfig) -> Option<String> {
     if let Some(width) = widths.iter().find(|width| *width % 32 != 0) {
         return Some(format!("a width of {width} is no multiple of 32"));
     }
-    if config.head_width % 4 != 0 {
+    if !config.head_width.is_multiple_of(4) {
         return Some(format!("heads of {} dimensions are no multiple of 4", config.head_width));
     }
     None
@@ -239,7 +239,7 @@ impl GpuModel {
         let batch = PackedBatch::of([tokens])?;
         self.check(&batch)?;
         let before = Before { prefix, nothing: &self.nothing };
-        let kept = prefix.map_or(0, DevicePrefix::len);
+        let kept = prefix.map_or(0, DevicePrefix::positions);
         let longer = longer_prefix(&self.device, config, kept, tokens.len());
         let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, &batch, kept);
         let scratch = self.scratch(config, tokens.len());
@@ -273,7 +273,7 @@ impl GpuModel {
         }
         let started = platform::now();
         let before = Before { prefix, nothing: &self.nothing };
-        let kept = prefix.map_or(0, DevicePrefix::len);
+        let kept = prefix.map_or(0, DevicePrefix::positions);
         let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, batch, kept);
         let scratch = self.scratch(config, batch.tokens().len());
         let head = Head::new(&self.device, batch.segments(), query);
