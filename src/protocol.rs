@@ -253,6 +253,8 @@ pub struct ModelInfo {
     pub backend: String,
     /// Why this rung.
     pub backend_reason: String,
+    /// Whether a graphics device computes: further workers would only share it.
+    pub on_gpu: bool,
     /// Threads in use.
     pub threads: usize,
     /// Seconds from the request to readiness.

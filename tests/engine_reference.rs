@@ -6,11 +6,15 @@ use serde::Deserialize;
 
 use crate::reference::{default_model, shared};
 
+/// A prompt with the exact log-probabilities of the forty most likely tokens after it.
 #[derive(Deserialize)]
-struct Case {
-    prompt: String,
-    tokens: Vec<u32>,
-    top: Vec<(u32, f64)>,
+pub struct Case {
+    /// The prompt.
+    pub prompt: String,
+    /// Its token ids.
+    pub tokens: Vec<u32>,
+    /// Token id and log-probability, most likely first.
+    pub top: Vec<(u32, f64)>,
 }
 
 fn score(engine: &Engine, prefix: &Prefix, segments: &[&[u32]], gather: &[u32]) -> Vec<SegmentScores> {

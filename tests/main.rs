@@ -11,6 +11,7 @@ mod datasets;
 mod engine_reference;
 mod evaluation_run;
 mod golden_sentiment;
+mod graphics;
 mod hostile_gguf;
 mod quantized_types;
 mod reference;

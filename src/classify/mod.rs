@@ -10,7 +10,7 @@ mod scores;
 use std::io::{Read, Seek};
 
 pub use self::prepared::PreparedTask;
-use crate::engine::{Cancel, Control, Engine, PackedBatch, Prefix, Query};
+use crate::engine::{Cancel, Choice, Control, Engine, PackedBatch, Prefix, Query};
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
@@ -59,10 +59,23 @@ impl Classifier {
     /// # Errors
     /// A file that is no GGUF or is cut; an architecture, tokenizer or type that is not supported, by name; a cancel.
     pub async fn load<R: Read + Seek>(reader: R, name: &str, control: &mut Control<'_>) -> Result<Self> {
+        Self::load_on(Choice::Cpu, reader, name, control).await
+    }
+
+    /// [`Self::load`] for the best backend that `choice` allows.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn load_on<R: Read + Seek>(
+        choice: Choice,
+        reader: R,
+        name: &str,
+        control: &mut Control<'_>,
+    ) -> Result<Self> {
         let started = platform::now();
         let mut file = GgufFile::open(reader)?;
         let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
-        let engine = Engine::load(&mut file, control).await?;
+        let engine = Engine::load_on(choice, &mut file, control).await?;
         let template = file.metadata.optional("tokenizer.chat_template", crate::gguf::Metadata::str)?;
         let template = template.map(|source| ChatTemplate {
             source: source.to_owned(),
@@ -107,12 +120,18 @@ impl Classifier {
             chat_template: self.template.is_some(),
             backend,
             backend_reason,
+            on_gpu: self.is_on_gpu(),
             threads: platform::threads(),
             load_seconds: self.facts.load_seconds,
             from_cache: true,
             kept: Ok(()),
             memory: self.memory(),
         }
+    }
+
+    /// Whether a graphics device computes, at this moment.
+    pub fn is_on_gpu(&self) -> bool {
+        self.engine.gpu().is_some()
     }
 
     /// The tokenizer.

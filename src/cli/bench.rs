@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::classify::load;
 use super::output::Output;
-use super::progress;
+use super::{backend, progress};
 use crate::classify::{Classifier, Options, quietly};
+use crate::engine::Choice;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::protocol::Classification;
@@ -30,6 +31,8 @@ pub struct Arguments {
     /// Whole prompts, as a JSON list of texts. Without it, 32 prompts that come with the program.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
+    #[command(flatten)]
+    backend: backend::Arguments,
     /// Threads to use; all cores by default.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -82,7 +85,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
             .and_then(|bytes| read_prompts(&bytes))
             .map_err(|error| error.at_file(path.display().to_string()))?,
     };
-    let measure = || measure(&arguments.model, &prompts, usize::from(arguments.repeats));
+    let choice = arguments.backend.choice()?;
+    let measure = || measure(&arguments.model, choice, &prompts, usize::from(arguments.repeats));
     let report = match arguments.threads {
         None => measure()?,
         Some(threads) => {
@@ -98,8 +102,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     output.flush()
 }
 
-fn measure(model: &str, prompts: &[String], repeats: usize) -> Result<Report> {
-    let (loading, mut classifier) = timed(|| load(model))?;
+fn measure(model: &str, choice: Choice, prompts: &[String], repeats: usize) -> Result<Report> {
+    let (loading, mut classifier) = timed(|| load(model, choice))?;
     let labels: Vec<Label> = Task::from_toml(BUILT_IN[0].1)?.labels;
     let (task, texts) = Task::of_whole_prompts(prompts, labels);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use super::input::{self, Rows};
 use super::output::{Output, one_line, percent};
 use super::scoring::{self, BATCH_TEXTS, BIAS_TEXTS};
-use super::{progress, store};
+use super::{backend, progress, store};
 use crate::classify::{Classifier, quietly};
 use crate::dataset::Example;
-use crate::engine::{Cancel, Control};
+use crate::engine::{Cancel, Choice, Control};
 use crate::error::{Error, Result};
 use crate::protocol::{Classification, Prediction};
 use crate::task::{BUILT_IN, Task};
@@ -43,7 +43,7 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
     let task = read_task(&arguments.scoring.task)?;
     let calibrator = arguments.scoring.open_calibrator(&task)?;
     let finish = arguments.scoring.finish(calibrator.as_ref(), &task)?;
-    let mut classifier = load(&arguments.scoring.model)?;
+    let mut classifier = load(&arguments.scoring.model, arguments.scoring.backend.choice()?)?;
     let report = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await))?;
     report.warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
 
@@ -86,17 +86,19 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
 /// Loads a model by manifest name or path, with a bar on a terminal.
 ///
 /// # Errors
-/// A model that is not there or cannot be loaded.
-pub fn load(name: &str) -> Result<Classifier> {
+/// A model that is not there or cannot be loaded; a graphics device that was asked for and is not to be had.
+pub fn load(name: &str, choice: Choice) -> Result<Classifier> {
     let path = store::resolve(name)?;
     let named = |error: Error| error.at_file(path.display().to_string());
     let reader = BufReader::with_capacity(1 << 20, File::open(&path).map_err(|e| named(e.into()))?);
     let bar = progress::bar("loading", progress::Unit::Bytes);
     let mut report = |done, total| progress::set(&bar, done, total);
     let mut control = Control::new(Cancel::default(), &mut report);
-    let loaded = pollster::block_on(Classifier::load(reader, name, &mut control)).map_err(named);
+    let loaded = pollster::block_on(Classifier::load_on(choice, reader, name, &mut control)).map_err(named);
     bar.finish_and_clear();
-    loaded
+    let classifier = loaded?;
+    backend::check(choice, &classifier)?;
+    Ok(classifier)
 }
 
 /// Reads a task file, or a built-in task by name.

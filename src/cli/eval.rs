@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let finish = arguments.scoring.finish(calibrator.as_ref(), &task)?;
     let data = known_labels(input::read(&arguments.data, &arguments.reading, true)?, &task, arguments)?;
     let model = Named { name: arguments.scoring.model.clone(), sha256: store::model_sha256(&arguments.scoring.model)? };
-    let mut classifier = load(&arguments.scoring.model)?;
+    let mut classifier = load(&arguments.scoring.model, arguments.scoring.backend.choice()?)?;
     let prepared = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await))?;
     prepared.warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
     let texts: Vec<&str> = data.examples.iter().take(BIAS_TEXTS).map(|row| row.text.as_str()).collect();

@@ -4,6 +4,7 @@
 //! object, or one a line, with `--json`), everything else to standard error; progress bars are drawn on terminals
 //! only. Exit status: 0 done, 1 failed, 2 the call was wrong.
 
+mod backend;
 mod bench;
 mod classify;
 mod eval;

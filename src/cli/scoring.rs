@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::statistics::read_calibrator;
-use super::store;
+use super::{backend, store};
 use crate::classify::Options;
 use crate::error::Result;
 use crate::evaluate::{Confidence, Finish};
@@ -35,9 +35,8 @@ pub struct Arguments {
     /// Use a calibrator of another model or task all the same; every row is then marked.
     #[arg(long, requires = "calibrator")]
     force: bool,
-    /// Where the model runs.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    backend: BackendChoice,
+    #[command(flatten)]
+    pub backend: backend::Arguments,
     /// Longest prompt in tokens; longer texts are cut. The model's context by default.
     #[arg(long, value_name = "TOKENS")]
     limit_tokens: Option<usize>,
@@ -50,15 +49,6 @@ enum ConfidenceChoice {
     Share,
 }
 
-/// Where the model runs.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum BackendChoice {
-    /// The fastest that is exact here.
-    Auto,
-    /// The processor.
-    Cpu,
-}
-
 /// A calibrator that may be used here, and why it should not be, where it was forced.
 pub struct Allowed {
     file: CalibratorFile,
@@ -68,8 +58,6 @@ pub struct Allowed {
 impl Arguments {
     /// How the classifier is to work.
     pub fn options(&self) -> Options {
-        // Every backend choice of this build is the processor; the flag is read so that scripts can pin it.
-        let (BackendChoice::Auto | BackendChoice::Cpu) = self.backend;
         Options { top: 0, limit_tokens: self.limit_tokens.unwrap_or(usize::MAX) }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::backend;
 use super::classify::load;
 use super::output::{Output, one_line, percent};
 use crate::engine::{Cancel, Control};
@@ -23,6 +24,8 @@ pub struct Arguments {
     /// Read special tokens in the prompt.
     #[arg(long)]
     special: bool,
+    #[command(flatten)]
+    backend: backend::Arguments,
 }
 
 #[derive(Serialize)]
@@ -36,7 +39,7 @@ struct Report {
 /// # Errors
 /// A model that cannot be loaded; an empty prompt; output that cannot be written.
 pub fn run(arguments: Arguments, json: bool) -> Result<()> {
-    let classifier = load(&arguments.model)?;
+    let classifier = load(&arguments.model, arguments.backend.choice()?)?;
     let mut quiet = |_, _| {};
     let mut control = Control::new(Cancel::default(), &mut quiet);
     let work = classifier.next_tokens(&arguments.prompt, arguments.special, arguments.top, &mut control);

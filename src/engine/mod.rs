@@ -1,7 +1,8 @@
 //! The engine: one decoder described by [`config::ModelConfig`], a forward pass per backend.
 //!
 //! It is asynchronous, because a GPU cannot be waited for in a browser and because a worker must hear a cancel between
-//! two layers; the command line blocks once, at its edge. Backends are an enum: there are few, and all are known.
+//! two layers; the command line blocks once, at its edge. The processor's backend is always there; above it stands the
+//! graphics device's, where the [`ladder`] says so, and what that cannot finish the processor does.
 //!
 //! The unit of work is a [`PackedBatch`] over a shared [`Prefix`]. What comes back is a few floats a segment
 //! ([`SegmentScores`]), never the logits.
@@ -9,17 +10,24 @@
 pub mod batch;
 pub mod config;
 pub mod cpu;
+pub mod gpu;
+pub mod ladder;
+mod rope;
 pub mod weights;
 
+use std::borrow::Cow;
 use std::io::{Read, Seek};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::batch::{PackedBatch, Query, SegmentScores};
 pub use self::config::ModelConfig;
 use self::cpu::CpuModel;
 use self::cpu::attention::KeysAndValues;
 use self::cpu::instructions::Set;
+use self::gpu::{DevicePrefix, GpuModel};
+pub use self::ladder::Choice;
+use self::ladder::Upper;
 use crate::error::{Error, Kind, Result};
 use crate::gguf::GgufFile;
 use crate::platform;
@@ -80,17 +88,22 @@ impl<'a> Control<'a> {
 }
 
 /// Tokens whose keys and values are kept: what every segment of a batch attends to before its own past.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Prefix {
     tokens: Vec<u32>,
-    /// Per layer: rotated keys and values.
+    /// Per layer: rotated keys and values. Without positions where `device` has them.
     layers: Vec<KeysAndValues>,
+    /// The same on the graphics device.
+    device: Option<Arc<DevicePrefix>>,
+    /// The same for the processor, once a batch had to go on there.
+    fallback: Arc<Mutex<Option<Arc<Prefix>>>>,
 }
 
 impl Prefix {
     /// A prefix without tokens for a model of this shape.
     pub fn empty(config: &ModelConfig) -> Self {
-        Self { tokens: Vec::new(), layers: vec![Default::default(); config.layers] }
+        let layers = vec![Default::default(); config.layers];
+        Self { tokens: Vec::new(), layers, device: None, fallback: Arc::default() }
     }
 
     /// Number of tokens.
@@ -121,26 +134,35 @@ impl Prefix {
     }
 }
 
-/// Where the forward pass runs.
-enum Backend {
-    Cpu(CpuModel),
-}
-
 /// A loaded model, ready to score.
 pub struct Engine {
     config: ModelConfig,
-    backend: Backend,
+    cpu: CpuModel,
+    upper: Upper,
 }
 
 impl Engine {
-    /// Loads a model's weights; `control` hears of bytes.
+    /// Loads a model's weights for the processor; `control` hears of bytes.
     ///
     /// # Errors
     /// An architecture that is not supported; a tensor that is missing or misshapen; a cancel.
     pub async fn load<R: Read + Seek>(file: &mut GgufFile<R>, control: &mut Control<'_>) -> Result<Self> {
+        Self::load_on(Choice::Cpu, file, control).await
+    }
+
+    /// Loads a model's weights for the best backend that `choice` allows; `control` hears of bytes.
+    ///
+    /// # Errors
+    /// As [`Self::load`]. A graphics device that does not do is no error: [`Self::backend`] says why.
+    pub async fn load_on<R: Read + Seek>(
+        choice: Choice,
+        file: &mut GgufFile<R>,
+        control: &mut Control<'_>,
+    ) -> Result<Self> {
         let config = ModelConfig::from_gguf(&file.metadata)?;
-        let backend = Backend::Cpu(CpuModel::load(file, &config, control).await?);
-        Ok(Self { config, backend })
+        let cpu = CpuModel::load(file, &config, control).await?;
+        let upper = Upper::climb(choice, file, &config, &cpu, control).await?;
+        Ok(Self { config, cpu, upper })
     }
 
     /// The model's description.
@@ -150,18 +172,29 @@ impl Engine {
 
     /// The backend rung in use and why.
     pub fn backend(&self) -> (String, String) {
-        match &self.backend {
-            Backend::Cpu(_) => {
-                (format!("CPU {}", Set::in_use().name()), "exact: 16-bit activations over quantized weights".to_owned())
-            }
-        }
+        let reason = self.upper.reason();
+        let cpu = || (format!("CPU {}", Set::in_use().name()), format!("exact: 16-bit activations; {reason}"));
+        self.upper.name().map_or_else(cpu, |name| (name, reason.clone()))
+    }
+
+    /// The model on the graphics device, if it is in use.
+    pub fn gpu(&self) -> Option<Arc<GpuModel>> {
+        self.upper.model()
     }
 
     /// Bytes of weights in memory.
     pub fn weight_bytes(&self) -> usize {
-        match &self.backend {
-            Backend::Cpu(model) => model.weight_bytes(),
-        }
+        self.cpu.weight_bytes()
+    }
+
+    /// Tokens of the next pass at most.
+    fn pass_tokens(&self) -> usize {
+        self.upper.model().map_or(PASS_TOKENS, |gpu| gpu.pass_tokens())
+    }
+
+    /// The graphics device's model, if it can go on from this prefix.
+    fn gpu_after(&self, prefix: &Prefix) -> Option<Arc<GpuModel>> {
+        self.upper.model().filter(|_| prefix.is_empty() || prefix.device.is_some())
     }
 
     /// Extends a prefix by tokens; `control` hears of tokens. On an error the prefix holds the passes that were done.
@@ -170,15 +203,49 @@ impl Engine {
     /// A cancel; more tokens than the context.
     pub async fn extend(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
         self.check_context(prefix.len() + tokens.len())?;
-        let mut done = 0;
-        for pass in tokens.chunks(PASS_TOKENS) {
-            match &self.backend {
-                Backend::Cpu(model) => model.extend(&self.config, prefix, pass, control).await?,
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (pass, after) = rest.split_at(rest.len().min(self.pass_tokens()));
+            match self.extend_by(prefix, pass, control).await {
+                Ok(()) => rest = after,
+                Err(error) if self.upper.gives_way(&error) => continue,
+                Err(error) => return Err(error),
             }
-            done += pass.len() as u64;
-            control.report(done, Some(tokens.len() as u64));
+            control.report((tokens.len() - rest.len()) as u64, Some(tokens.len() as u64));
         }
         Ok(())
+    }
+
+    /// One pass of [`Self::extend`]; an error leaves the prefix as it was.
+    async fn extend_by(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
+        if let Some(gpu) = self.gpu_after(prefix) {
+            let longer = gpu.extend(&self.config, prefix.device.as_deref(), tokens, control).await?;
+            prefix.tokens.extend_from_slice(tokens);
+            prefix.device = Some(Arc::new(longer));
+            prefix.fallback = Arc::default();
+            return Ok(());
+        }
+        if prefix.device.is_some() {
+            *prefix = self.on_processor(prefix, control).await?.into_owned();
+        }
+        self.cpu.extend(&self.config, prefix, tokens, control).await
+    }
+
+    /// A prefix as the processor needs it: computed again, once, where only a device has it.
+    async fn on_processor<'a>(&self, prefix: &'a Prefix, control: &mut Control<'_>) -> Result<Cow<'a, Prefix>> {
+        if prefix.device.is_none() {
+            return Ok(Cow::Borrowed(prefix));
+        }
+        let kept = prefix.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept {
+            return Ok(Cow::Owned((*kept).clone()));
+        }
+        let mut again = Prefix::empty(&self.config);
+        for pass in prefix.tokens.chunks(PASS_TOKENS) {
+            self.cpu.extend(&self.config, &mut again, pass, control).await?;
+        }
+        *prefix.fallback.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(again.clone()));
+        Ok(Cow::Owned(again))
     }
 
     /// Next-token distributions after each segment, in order; `control` hears of tokens.
@@ -192,46 +259,68 @@ impl Engine {
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
+        for segment in 0..batch.segments() {
+            self.check_context(prefix.len() + batch.segment(segment).len())?;
+        }
         let total = batch.tokens().len() as u64;
         let mut scores = Vec::with_capacity(batch.segments());
-        let mut pass = PackedBatch::new();
-        let mut done = 0;
-        for segment in 0..batch.segments() {
-            let tokens = batch.segment(segment);
-            self.check_context(prefix.len() + tokens.len())?;
-            if pass.tokens().len() + tokens.len() > PASS_TOKENS && pass.segments() > 0 {
-                scores.extend(self.pass(prefix, &std::mem::take(&mut pass), query, control).await?);
-                control.report(done, Some(total));
-            }
-            done += tokens.len() as u64;
-            if tokens.len() > PASS_TOKENS {
-                // Longer than a pass: all but its end becomes a longer prefix, pass by pass.
-                let (front, rest) = tokens.split_at(tokens.len() - PASS_TOKENS);
-                let mut longer = prefix.clone();
-                self.extend(&mut longer, front, control).await?;
-                scores.extend(self.pass(&longer, &PackedBatch::of([rest])?, query, control).await?);
-                control.report(done, Some(total));
-            } else {
+        while scores.len() < batch.segments() {
+            // Asked anew for every pass: a device finds its pace, runs out of memory, or is lost.
+            let limit = self.pass_tokens();
+            let mut pass = PackedBatch::new();
+            for segment in scores.len()..batch.segments() {
+                let tokens = batch.segment(segment);
+                if pass.segments() > 0 && pass.tokens().len() + tokens.len() > limit {
+                    break;
+                }
                 pass.push(tokens)?;
             }
-        }
-        if pass.segments() > 0 {
-            scores.extend(self.pass(prefix, &pass, query, control).await?);
-            control.report(total, Some(total));
+            match self.pass(prefix, &pass, limit, query, control).await {
+                Ok(more) => scores.extend(more),
+                Err(error) if self.upper.gives_way(&error) => continue,
+                Err(error) => return Err(error),
+            }
+            control.report(batch.range(scores.len() - 1).end as u64, Some(total));
         }
         Ok(scores)
     }
 
+    /// Scores segments of `limit` tokens together, or one that is longer.
     async fn pass(
+        &self,
+        prefix: &Prefix,
+        batch: &PackedBatch,
+        limit: usize,
+        query: &Query,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<SegmentScores>> {
+        let tokens = batch.tokens();
+        if tokens.len() > limit {
+            // Longer than a pass: all but its end becomes a longer prefix, pass by pass.
+            let (front, rest) = tokens.split_at(tokens.len() - limit);
+            let mut longer = prefix.clone();
+            for pass in front.chunks(limit) {
+                self.extend_by(&mut longer, pass, control).await?;
+            }
+            return self.rows(&longer, &PackedBatch::of([rest])?, query, control).await;
+        }
+        self.rows(prefix, batch, query, control).await
+    }
+
+    async fn rows(
         &self,
         prefix: &Prefix,
         batch: &PackedBatch,
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
-        match &self.backend {
-            Backend::Cpu(model) => model.score(&self.config, prefix, batch, query, control).await,
+        if let Some(gpu) = self.gpu_after(prefix)
+            && let Some(scores) = gpu.score(&self.config, prefix.device.as_deref(), batch, query, control).await?
+        {
+            return Ok(scores);
         }
+        let prefix = self.on_processor(prefix, control).await?;
+        self.cpu.score(&self.config, &prefix, batch, query, control).await
     }
 
     fn check_context(&self, tokens: usize) -> Result<()> {

@@ -26,7 +26,17 @@ const TOLERANCE: f64 = 1e-9;
 /// `candor classify --json`: one prediction a line.
 fn command_line() -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_candor"))
-        .args(["classify", "--model", "smollm2-135m", "--task", "tasks/sentiment.toml", "--json", "--"])
+        .args([
+            "classify",
+            "--model",
+            "smollm2-135m",
+            "--backend",
+            "cpu",
+            "--task",
+            "tasks/sentiment.toml",
+            "--json",
+            "--",
+        ])
         .args(TEXTS)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()

@@ -39,9 +39,17 @@ impl Driver {
 
     /// Opens a browser with a clean profile, which records its network and its console, and whose requests to any host
     /// but this machine go to `proxy`, where they are seen and refused.
-    pub async fn open(&self, browser: &Browser, profile: &std::path::Path, proxy: &str) -> Client {
+    /// With `graphics` it has WebGPU, computed by SwiftShader on the processor; without, none at all.
+    pub async fn open(&self, browser: &Browser, profile: &std::path::Path, proxy: &str, graphics: bool) -> Client {
+        let disabled = "OptimizationHints,MediaRouter,Translate,InterestFeedContentSuggestions";
+        let of_graphics: &[&str] = match graphics {
+            true => &["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
+            false => &[],
+        };
         let arguments: Vec<String> = browser::ARGUMENTS
             .iter()
+            .filter(|argument| !(graphics && **argument == "--disable-gpu"))
+            .chain(of_graphics)
             .map(ToString::to_string)
             .chain([
                 format!("--user-data-dir={}", profile.display()),
@@ -50,7 +58,7 @@ impl Driver {
                 "--disable-default-apps".to_owned(),
                 "--disable-domain-reliability".to_owned(),
                 "--disable-client-side-phishing-detection".to_owned(),
-                "--disable-features=OptimizationHints,MediaRouter,Translate,InterestFeedContentSuggestions".to_owned(),
+                format!("--disable-features={disabled}"),
                 "--no-pings".to_owned(),
             ])
             .collect();

@@ -8,6 +8,7 @@
 mod agreement;
 mod chrome;
 mod evaluate;
+mod graphics;
 mod offline;
 mod page;
 mod pool;

@@ -67,6 +67,15 @@ impl Visit {
 /// Runs `test` on a fresh visit. However it ends, the browser is closed; when it fails, a picture of the page and its
 /// console are left in the folder for temporary files of tests, and named.
 pub fn with_page<F: Future<Output = ()> + Send + 'static>(name: &'static str, test: impl FnOnce(Visit) -> F) {
+    visit(name, false, test);
+}
+
+/// [`with_page`] in a browser that has WebGPU.
+pub fn with_graphics<F: Future<Output = ()> + Send + 'static>(name: &'static str, test: impl FnOnce(Visit) -> F) {
+    visit(name, true, test);
+}
+
+fn visit<F: Future<Output = ()> + Send + 'static>(name: &'static str, graphics: bool, test: impl FnOnce(Visit) -> F) {
     let needs = match Needs::find() {
         Ok(needs) => needs,
         Err(missing) if place::is_set("CI") => panic!("{name}: {missing}"),
@@ -81,7 +90,8 @@ pub fn with_page<F: Future<Output = ()> + Send + 'static>(name: &'static str, te
         let url = server.url();
         let driver = Driver::start(&needs.browser);
         let profile = tempfile::tempdir().expect("a temporary folder");
-        let client = driver.open(&needs.browser, profile.path(), elsewhere.url().trim_end_matches('/')).await;
+        let proxy = elsewhere.url();
+        let client = driver.open(&needs.browser, profile.path(), proxy.trim_end_matches('/'), graphics).await;
         client.goto(&url).await.expect("the page opens");
 
         let page = Page::new(client.clone(), url);

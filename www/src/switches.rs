@@ -3,6 +3,7 @@
 //!
 //! | switch | does |
 //! |---|---|
+//! | `backend=cpu`, `backend=gpu` | the model runs there, whichever is faster |
 //! | `storage=none` | no file is kept, as in a browser without a private file system |
 //! | `storage-full-after=N` | the disk is full after N bytes of a model |
 //! | `engine-stops-after=N` | the engine traps at the N+1st text |
@@ -11,6 +12,8 @@
 /// The switches of this page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Switches {
+    /// Where the model runs: a backend's name, else the fastest.
+    pub backend: Option<String>,
     /// No file is kept.
     pub no_storage: bool,
     /// The disk is full after so many bytes.
@@ -27,6 +30,7 @@ impl Switches {
         let mut switches = Self::default();
         for pair in query.trim_start_matches('?').split('&') {
             match pair.split_once('=') {
+                Some(("backend", name)) => switches.backend = Some(name.to_owned()),
                 Some(("storage", "none")) => switches.no_storage = true,
                 Some(("storage-full-after", bytes)) => switches.full_after = bytes.parse().ok(),
                 Some(("engine-stops-after", texts)) => switches.stops_after = texts.parse().ok(),
@@ -60,6 +64,8 @@ mod tests {
         let expected = Switches { full_after: Some(500), stops_after: Some(2), ..Switches::default() };
         assert_eq!(both, expected);
         assert!(Switches::parse("?storage=none").no_storage);
+        let later = Switches::parse("?backend=gpu&backend=cpu").backend;
+        assert_eq!(later.as_deref(), Some("cpu"), "the last one counts: a pool adds its own");
         for nothing in ["", "?", "?storage=", "?storage=some&storage-full-after=x"] {
             assert_eq!(Switches::parse(nothing), Switches::default(), "{nothing}");
         }

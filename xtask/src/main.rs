@@ -110,6 +110,7 @@ fn set_up() -> Result<(), Failure> {
     let mut steps = Steps::default();
     setup::web(&mut steps, &home);
     setup::browser(&mut steps, xtask::place::is_set("CI"));
+    setup::graphics(&mut steps, xtask::place::is_set("CI"));
     setup::model(&mut steps, &home, &mut setup::candor());
     if steps.failed() { Err(Failure::new("something could not be set up: see above")) } else { Ok(()) }
 }

@@ -137,19 +137,51 @@ pub fn browser(steps: &mut Steps, required: bool) -> bool {
                 Ok(Done::Skipped(format!("the browser tests will not run: {advice}")))
             };
         }
-        let apt = || {
-            let mut command = Command::new("apt-get");
-            command.env("DEBIAN_FRONTEND", "noninteractive");
-            command
-        };
-        step::run(apt().args(["update", "--quiet"]))?;
-        let packages = ["chromium", "chromium-driver"];
-        step::run(apt().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages))?;
+        apt_install(&["chromium", "chromium-driver"])?;
         match browser::find() {
             Some(_) => Ok(Done::Worked),
             None => Err(Failure::new("apt-get installed chromium, but it is not on the PATH").help(advice)),
         }
     })
+}
+
+/// A graphics driver, so that the graphics kernels are tested: Mesa's runs them on the processor where there is no
+/// device. Where none can be installed those tests are left out, which is a failure where they are `required`.
+pub fn graphics(steps: &mut Steps, required: bool) -> bool {
+    steps.run("graphics driver", || {
+        if has_graphics_driver() {
+            return Ok(Done::Present);
+        }
+        let advice = "install a Vulkan driver; Mesa's lavapipe (mesa-vulkan-drivers) needs no graphics device";
+        if !(is_debian() && is_root()) {
+            return if required {
+                Err(Failure::new("there is no graphics driver to test on").help(advice))
+            } else {
+                Ok(Done::Skipped(format!("the graphics kernels will not be tested: {advice}")))
+            };
+        }
+        apt_install(&["libvulkan1", "mesa-vulkan-drivers"])?;
+        match has_graphics_driver() {
+            true => Ok(Done::Worked),
+            false => Err(Failure::new("apt-get installed Mesa's drivers, but none is registered").help(advice)),
+        }
+    })
+}
+
+/// Whether a Vulkan driver is registered; macOS and Windows bring their own interfaces.
+fn has_graphics_driver() -> bool {
+    let registered = |folder: &&str| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
+    !cfg!(target_os = "linux") || ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().any(registered)
+}
+
+fn apt_install(packages: &[&str]) -> Result<Done, Failure> {
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    step::run(apt().args(["update", "--quiet"]))?;
+    step::run(apt().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages))
 }
 
 fn wasm_target() -> Result<Done, Failure> {

@@ -25,6 +25,7 @@ pub fn test(must: bool) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let web = setup::web(&mut steps, &home);
     let browser = setup::browser(&mut steps, must);
+    setup::graphics(&mut steps, must);
 
     steps.run("format", || step::run(cargo().args(["fmt", "--all", "--check"])));
     steps.run("lint, native", || {

@@ -6,6 +6,7 @@
 use crate::engine::config::{ModelConfig, RopeLayout};
 use crate::engine::cpu::floats::Dot;
 use crate::engine::cpu::instructions::{InstructionSet, Kernel, dispatch};
+use crate::engine::rope::angles;
 use crate::platform;
 
 /// `x / sqrt(mean(x²) + epsilon) · weight` for every row of `weight.len()` numbers.
@@ -116,24 +117,8 @@ pub struct Rope {
 impl Rope {
     /// The table for `positions`; `factors` divide the frequencies (Llama 3), empty for none.
     pub fn new(config: &ModelConfig, factors: &[f32], positions: std::ops::Range<usize>) -> Self {
-        let pairs = config.rope_width / 2;
-        let frequencies: Vec<f64> = (0..pairs)
-            .map(|pair| {
-                // `libm`, here and below: the platforms' own functions differ in last bits.
-                let frequency = libm::pow(config.rope_base, -2.0 * pair as f64 / config.rope_width as f64);
-                frequency / factors.get(pair).map_or(1.0, |factor| f64::from(*factor))
-            })
-            .collect();
-        let first = positions.start;
-        let table = positions
-            .flat_map(|position| {
-                let position = position as f64 / config.rope_scale;
-                frequencies.iter().map(move |frequency| {
-                    let (sine, cosine) = libm::sincos(position * frequency);
-                    (cosine as f32, sine as f32)
-                })
-            })
-            .collect();
+        let (first, pairs) = (positions.start, config.rope_width / 2);
+        let table = angles(config, factors, positions);
         Self { first, table, pairs, layout: config.rope_layout }
     }
 

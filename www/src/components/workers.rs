@@ -26,6 +26,9 @@ pub fn WorkersField(
                 "Each takes about {each} of memory, and this device has room for {}.",
                 format::count(capacity.most as u64)
             ),
+            Bound::Graphics => {
+                "This device's graphics does the computing; more workers would only share it.".to_owned()
+            }
             Bound::NotKept => format!(
                 "The model could not be kept on this device, so only the worker that fetched it can read it. It takes \
                  about {each} of memory."

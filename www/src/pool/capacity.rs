@@ -44,18 +44,21 @@ pub enum Bound {
     Processors,
     /// The memory.
     Memory,
+    /// A graphics device computes, and all workers would share it.
+    Graphics,
     /// The model is not kept on the device, so only the worker that fetched it has it.
     NotKept,
 }
 
 impl Capacity {
     /// What the device can carry of a model that takes this much of a worker's memory; `kept` says whether further
-    /// workers can read it from the device.
-    pub fn new(device: Device, memory: MemoryUse, kept: bool) -> Self {
+    /// workers can read it from the device, `on_gpu` whether its graphics computes.
+    pub fn new(device: Device, memory: MemoryUse, kept: bool, on_gpu: bool) -> Self {
         let worker_bytes = memory.peak.unwrap_or(0).max(memory.weights) + WORKING;
         let by_memory = (device.memory.unwrap_or(ASSUMED) / PART / worker_bytes) as usize;
         let processors = device.processors.max(1);
         let (most, bound) = match () {
+            () if on_gpu => (1, Bound::Graphics),
             () if !kept => (1, Bound::NotKept),
             () if by_memory < processors => (by_memory.max(1), Bound::Memory),
             () => (processors, Bound::Processors),
@@ -88,10 +91,12 @@ mod tests {
             (0, Some(0), true, 1, 1, Bound::Memory),
         ] {
             let device = Device { processors, memory: gigabytes.map(|count: u64| count << 30) };
-            let capacity = Capacity::new(device, model, kept);
+            let capacity = Capacity::new(device, model, kept, false);
             assert_eq!((capacity.most, capacity.usual, capacity.bound), (most, usual, bound), "{device:?}");
             assert_eq!(capacity.worker_bytes, 200 << 20);
             assert_eq!(capacity.workers(None), usual);
+            let graphics = Capacity::new(device, model, kept, true);
+            assert_eq!((graphics.most, graphics.bound), (1, Bound::Graphics));
             assert_eq!((capacity.workers(Some(0)), capacity.workers(Some(99))), (1, most));
         }
     }

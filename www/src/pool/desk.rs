@@ -63,7 +63,7 @@ impl Desk {
 
     pub(super) fn capacity(&self) -> Option<Capacity> {
         let model = self.model.as_ref()?;
-        Some(Capacity::new(self.device, model.memory, model.kept_as.is_some()))
+        Some(Capacity::new(self.device, model.memory, model.kept_as.is_some(), model.on_gpu))
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -298,10 +298,12 @@ impl Desk {
         let mut told = Told::default();
         while self.members.len() < workers {
             let number = self.number();
-            let switches = self.stops_after.take().map(|texts| format!("engine-stops-after={texts}"));
+            // Where several compute, the processor does: none has to find that out again.
+            let stops = self.stops_after.take().map(|texts| format!("&engine-stops-after={texts}"));
+            let switches = format!("backend=cpu{}", stops.unwrap_or_default());
             let pool = pool.clone();
             let hear = move |reply| pool.hear(number, reply);
-            match Member::start(number, source.clone(), &switches.unwrap_or_default(), hear) {
+            match Member::start(number, source.clone(), &switches, hear) {
                 Ok(member) => self.members.push(member),
                 Err(error) => {
                     self.limit = self.members.len();

@@ -64,13 +64,15 @@ pub struct PoolModel {
     pub kept_as: Option<ModelSource>,
     /// What it takes of a worker's memory.
     pub memory: MemoryUse,
+    /// Whether a graphics device computes.
+    pub on_gpu: bool,
 }
 
 impl PoolModel {
     /// From what the first worker says of its model, and the file under which that is kept.
     pub fn new(info: &ModelInfo, file: &str) -> Self {
         let kept_as = info.kept.is_ok().then(|| ModelSource::Kept { file: file.to_owned() });
-        Self { sha256: info.sha256.clone(), kept_as, memory: info.memory }
+        Self { sha256: info.sha256.clone(), kept_as, memory: info.memory, on_gpu: info.on_gpu }
     }
 }
 

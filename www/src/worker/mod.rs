@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use candor::classify::{Classifier, Options};
-use candor::engine::Control;
+use candor::engine::{Choice, Control};
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
@@ -241,7 +241,9 @@ impl Desk {
     async fn read_model(&self, id: u64, reader: ModelReader, wanted: &Wanted, stop: &Stop) -> Result<Classifier> {
         let mut progress = self.reporter(id, Stage::Load);
         let mut control = Control::new(stop.cancel(), &mut progress);
-        Classifier::load(reader, &wanted.name, &mut control).await
+        // A name that is none is left to the choice of the engine.
+        let choice = self.switches.backend.as_ref().and_then(|name| name.parse().ok()).unwrap_or(Choice::Auto);
+        Classifier::load_on(choice, reader, &wanted.name, &mut control).await
     }
 
     /// Turns the engine's counts into messages.

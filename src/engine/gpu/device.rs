@@ -1,0 +1,313 @@
+//! An adapter and a device on it, with what wgpu reports out of turn turned into errors.
+//!
+//! A device can go away at any time: another program crashes the driver, a laptop changes its graphics card, a browser
+//! takes it back. Then nothing fails at once; buffers are made, work is submitted, and only what is read back does not
+//! come. So a [`Device`] keeps what it was told ([`Device::fault`]), and every read looks there first.
+//!
+//! Dropping a [`Device`] destroys it: in a browser its memory would otherwise stay until JavaScript's collector comes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+use crate::error::{Error, Kind, Result};
+
+/// What an adapter must have: WebGPU's defaults, of which this engine uses no more than these.
+fn needed_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    // Textures, vertices and the like do not matter here, and old drivers lack some of them.
+    let mut limits = wgpu::Limits::downlevel_defaults().using_resolution(adapter.clone());
+    limits.max_storage_buffers_per_shader_stage = STORAGE_BUFFERS;
+    limits
+}
+
+/// Storage buffers that a kernel may bind: WebGPU's default.
+pub const STORAGE_BUFFERS: u32 = 8;
+/// Bytes of one buffer that a kernel may bind: WebGPU's default.
+pub const BINDING_BYTES: u64 = 128 << 20;
+
+/// A graphics adapter.
+#[derive(Debug)]
+pub struct Adapter {
+    adapter: wgpu::Adapter,
+    /// What it calls itself.
+    pub name: String,
+    /// Whether it is a program on the processor.
+    pub software: bool,
+}
+
+impl Adapter {
+    /// The adapter that the platform prefers, or nothing: no driver, no WebGPU, or one that is short of what is needed.
+    pub async fn find() -> Option<Self> {
+        let mut described = wgpu::InstanceDescriptor::new_without_display_handle();
+        described.backends =
+            wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12 | wgpu::Backends::BROWSER_WEBGPU;
+        // Validation layers, where they are installed, would check the driver's business at the cost of speed.
+        described.flags = wgpu::InstanceFlags::empty();
+        let instance = wgpu::Instance::new(described);
+        let preference = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance.request_adapter(&preference).await.ok()?;
+        let limits = adapter.limits();
+        if limits.max_storage_buffers_per_shader_stage < STORAGE_BUFFERS
+            || limits.max_storage_buffer_binding_size < BINDING_BYTES
+        {
+            return None;
+        }
+        let info = adapter.get_info();
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        let name = match info.name.is_empty() {
+            // Browsers name adapters only by description, if at all.
+            true if software => "a software adapter".to_owned(),
+            true => "this device's graphics processor".to_owned(),
+            false => info.name,
+        };
+        Some(Self { adapter, name, software })
+    }
+
+    /// A device on it.
+    ///
+    /// # Errors
+    /// If the adapter gives none.
+    pub async fn open(&self) -> Result<Device> {
+        let described = wgpu::DeviceDescriptor {
+            label: Some("candor"),
+            required_limits: needed_limits(&self.adapter.limits()),
+            ..Default::default()
+        };
+        let (device, queue) = self
+            .adapter
+            .request_device(&described)
+            .await
+            .map_err(|error| Error::new(Kind::Lost, format!("{} gives no device: {error}", self.name)))?;
+        let fault = Arc::new(Mutex::new(None));
+        let heard = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error| note(&heard, fault_of(&error))));
+        let heard = Arc::clone(&fault);
+        device.set_device_lost_callback(move |_, why| {
+            note(&heard, Error::new(Kind::Lost, format!("the graphics device was lost: {why}")));
+        });
+        Ok(Device { device, queue, fault, name: self.name.clone(), software: self.software })
+    }
+}
+
+const OUT_OF_MEMORY: &str = "the graphics device is out of memory";
+
+fn fault_of(error: &wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::new(Kind::Resource, OUT_OF_MEMORY),
+        other => Error::new(Kind::Lost, format!("the graphics device failed: {other}")),
+    }
+}
+
+/// The first fault is the cause; what comes after is its consequence.
+fn note(fault: &Mutex<Option<Error>>, error: Error) {
+    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+}
+
+/// A device that computes, until it is lost.
+#[derive(Debug)]
+pub struct Device {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    fault: Arc<Mutex<Option<Error>>>,
+    /// The adapter's name.
+    pub name: String,
+    /// Whether the adapter is a program on the processor.
+    pub software: bool,
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.device.destroy();
+    }
+}
+
+impl Device {
+    /// wgpu's own device.
+    pub fn raw(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// What went wrong so far, if anything did. Lack of memory is forgotten once it was asked for: with less to hold
+    /// the device goes on.
+    ///
+    /// # Errors
+    /// [`Kind::Lost`] when the device is of no use any more; [`Kind::Resource`] when it is out of memory.
+    pub fn fault(&self) -> Result<()> {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault.clone() {
+            None => Ok(()),
+            Some(error) => {
+                if error.kind == Kind::Resource {
+                    *fault = None;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Destroys the device as a driver would: for tests.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+
+    /// Takes note of want of memory as a driver would report it: for tests.
+    pub fn report_want_of_memory(&self) {
+        note(&self.fault, Error::new(Kind::Resource, OUT_OF_MEMORY));
+    }
+
+    /// A buffer that kernels read and write; at least 16 bytes, because none may be empty.
+    pub fn buffer(&self, bytes: u64) -> Buffer {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        self.buffer_for(bytes, usage)
+    }
+
+    /// A buffer with these contents.
+    pub fn buffer_of<T: Plain>(&self, numbers: &[T]) -> Buffer {
+        let bytes = bytes_of(numbers);
+        let buffer = self.buffer(bytes.len() as u64);
+        self.write(&buffer, 0, &bytes);
+        buffer
+    }
+
+    /// A buffer for the sizes of calls.
+    pub fn uniforms(&self, bytes: &[u8]) -> Buffer {
+        let buffer = self.buffer_for(bytes.len() as u64, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST);
+        self.write(&buffer, 0, bytes);
+        buffer
+    }
+
+    fn buffer_for(&self, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
+        let size = bytes.next_multiple_of(16).max(16);
+        let described = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        Buffer(self.device.create_buffer(&described))
+    }
+
+    /// Writes bytes, a multiple of four of them, before whatever is submitted next.
+    pub fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.queue.write_buffer(&buffer.0, offset, bytes);
+        }
+    }
+
+    /// Sends what was written on its way, so that it is not kept in staging memory.
+    pub fn flush(&self) {
+        self.queue.submit([]);
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+    }
+
+    /// Submits commands.
+    pub fn submit(&self, commands: wgpu::CommandBuffer) {
+        self.queue.submit([commands]);
+    }
+
+    /// A buffer that results are copied into to be read.
+    pub fn results(&self, bytes: u64) -> Buffer {
+        self.buffer_for(bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)
+    }
+
+    /// Waits for all that was submitted before and reads a buffer of [`Self::results`].
+    ///
+    /// # Errors
+    /// [`Kind::Lost`] or [`Kind::Resource`], see [`Self::fault`].
+    pub async fn read(&self, results: &Buffer) -> Result<Vec<u8>> {
+        let mapped = Signal::default();
+        let tell = mapped.clone();
+        results.0.map_async(wgpu::MapMode::Read, .., move |outcome| tell.set(outcome.is_ok()));
+        // Natively this waits and calls back; in a browser it does nothing, and the event loop calls back.
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        let mapped = mapped.wait().await;
+        self.fault()?;
+        let lost = || Error::new(Kind::Lost, "the graphics device did not answer");
+        if !mapped {
+            return Err(lost());
+        }
+        let bytes = results.0.get_mapped_range(..).map_err(|_| lost())?.to_vec();
+        results.0.unmap();
+        Ok(bytes)
+    }
+}
+
+/// Memory of a device; it is given back with the value, also in a browser.
+#[derive(Debug)]
+pub struct Buffer(wgpu::Buffer);
+
+impl Buffer {
+    /// wgpu's own buffer.
+    pub fn raw(&self) -> &wgpu::Buffer {
+        &self.0
+    }
+
+    /// Bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.size()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.0.destroy();
+    }
+}
+
+/// Numbers that a device reads as they are.
+pub trait Plain: Copy {
+    /// Little-endian, as WebGPU has it.
+    fn to_bytes(self) -> [u8; 4];
+}
+
+impl Plain for u32 {
+    fn to_bytes(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+}
+
+impl Plain for f32 {
+    fn to_bytes(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+}
+
+/// The bytes of numbers.
+pub fn bytes_of<T: Plain>(numbers: &[T]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_bytes()).collect()
+}
+
+/// The float32 numbers in what was read.
+pub fn floats_in(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// The integers in what was read.
+pub fn integers_in(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
+}
+
+/// Something that happens once, and is waited for.
+#[derive(Clone, Default)]
+struct Signal(Arc<Mutex<(Option<bool>, Option<Waker>)>>);
+
+impl Signal {
+    fn set(&self, value: bool) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = Some(value);
+        if let Some(waker) = state.1.take() {
+            waker.wake();
+        }
+    }
+
+    async fn wait(&self) -> bool {
+        std::future::poll_fn(|context| {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match state.0 {
+                Some(value) => Poll::Ready(value),
+                None => {
+                    state.1 = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}

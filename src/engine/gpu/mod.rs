@@ -1,0 +1,289 @@
+//! The GPU backend: the same decoder as compute shaders, in float32, through WebGPU.
+//!
+//! One source for all devices: `shaders/*.wgsl` run natively on Vulkan, Metal and Direct3D 12, and in a browser's
+//! worker. Weights keep the file's values ([`layout`]), activations are float32. Nothing is asked of a device beyond
+//! WebGPU's default limits, so a large vocabulary is split ([`matrix`]) and its logits are read a few rows at a time
+//! ([`head`]).
+//!
+//! Not here: whether this is the backend to use (`engine/ladder`), what happens when the device goes away (the engine's
+//! own loop: it asks again with less, or asks the processor), and the processor's way of doing all this (`engine/cpu`).
+
+pub mod device;
+mod forward;
+mod head;
+mod kernels;
+mod layout;
+mod matrix;
+#[cfg(test)]
+mod tests;
+
+use std::io::{Read, Seek};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use self::device::{Adapter, Buffer, Device};
+pub use self::forward::DevicePrefix;
+use self::forward::{Before, Forward, Inputs, Scratch, longer_prefix};
+use self::head::Head;
+use self::kernels::{Kernels, Recording};
+use self::matrix::{Matrix, Product, then};
+use crate::engine::Control;
+use crate::engine::batch::{PackedBatch, Query, SegmentScores};
+use crate::engine::config::ModelConfig;
+use crate::engine::weights::{Loader, WeightsOf};
+use crate::error::{Error, Result};
+use crate::gguf::{GgufFile, QuantizedType};
+use crate::platform;
+
+/// Rows of logits that are held at once.
+const HEAD_ROWS: usize = 32;
+/// Tokens of a pass: the fewest, what one begins with, and the most.
+const PASS_TOKENS: [usize; 3] = [32, 256, 4096];
+/// Seconds that a pass should take: short enough that a typed text does not wait, long enough to keep a device busy.
+const PASS_SECONDS: std::ops::Range<f64> = 0.08..0.4;
+
+/// A model on a graphics device.
+pub struct GpuModel {
+    weights: WeightsOf<Matrix>,
+    vectors: Vec<Vectors>,
+    output_norm: Buffer,
+    nothing: Buffer,
+    scratch: Mutex<Option<Arc<Scratch>>>,
+    kernels: Kernels,
+    pass_tokens: AtomicUsize,
+    /// What passes may grow to: less once memory was wanting.
+    most_tokens: AtomicUsize,
+    /// Last, so that it is destroyed after everything that lives on it.
+    device: Device,
+}
+
+/// The vectors of a layer; `None` where the model has none.
+#[derive(Debug)]
+struct Vectors {
+    attention_norm: Buffer,
+    query_bias: Option<Buffer>,
+    query_norm: Option<Buffer>,
+    key_bias: Option<Buffer>,
+    key_norm: Option<Buffer>,
+    value_bias: Option<Buffer>,
+    feed_forward_norm: Buffer,
+}
+
+/// Why the kernels cannot run a model of this shape, if they cannot.
+pub fn refusal(config: &ModelConfig) -> Option<String> {
+    let widths = [config.width, config.feed_forward, config.query_width(), config.kv_width()];
+    if let Some(width) = widths.iter().find(|width| *width % 32 != 0) {
+        return Some(format!("a width of {width} is no multiple of 32"));
+    }
+    if !config.head_width.is_multiple_of(4) {
+        return Some(format!("heads of {} dimensions are no multiple of 4", config.head_width));
+    }
+    None
+}
+
+/// Seconds that an adapter takes for the product of a matrix with `x` (tokens × columns), once it is warm.
+///
+/// # Errors
+/// No device, or one that fails.
+pub async fn time_product(
+    adapter: &Adapter,
+    kind: QuantizedType,
+    rows: usize,
+    columns: usize,
+    bytes: &[u8],
+    x: &[f32],
+) -> Result<f64> {
+    let device = adapter.open().await?;
+    let kernels = Kernels::default();
+    let matrix = Matrix::new(&device, kind, rows, columns, bytes)?;
+    let tokens = x.len() / columns;
+    let x = device.buffer_of(x);
+    let out = device.buffer((tokens * matrix.stride() * 4) as u64);
+    let mut seconds = f64::INFINITY;
+    // The first makes the pipeline.
+    for _ in 0..3 {
+        let started = platform::now();
+        let results = device.results(16);
+        let mut recording = Recording::new(&device, &kernels);
+        let product = Product { x: &x, first_token: 0, tokens, out: &out, then: then::STORE, bias: None };
+        matrix.multiply(&mut recording, product);
+        recording.copy(&out, 0, &results, 0, 16);
+        recording.submit();
+        device.read(&results).await?;
+        seconds = seconds.min(platform::now() - started);
+    }
+    Ok(seconds)
+}
+
+impl GpuModel {
+    /// Opens a device and uploads all weights, tensor by tensor; `control` hears of bytes.
+    ///
+    /// # Errors
+    /// A shape that the kernels do not do; no device; out of its memory; a file that cannot be read; a cancel.
+    pub async fn load<R: Read + Seek>(
+        adapter: &Adapter,
+        file: &mut GgufFile<R>,
+        config: &ModelConfig,
+        control: &mut Control<'_>,
+    ) -> Result<Self> {
+        if let Some(why) = refusal(config) {
+            return Err(Error::unsupported(why));
+        }
+        let device = adapter.open().await?;
+        let mut loader = Loader::new(file, config, control, |kind, rows, columns, bytes| {
+            device.fault()?;
+            Matrix::new(&device, kind, rows, columns, &bytes)
+        });
+        let weights = loader.load().await?;
+        let some = |numbers: &[f32]| (!numbers.is_empty()).then(|| device.buffer_of(numbers));
+        let vectors = (weights.layers.iter())
+            .map(|layer| Vectors {
+                attention_norm: device.buffer_of(&layer.attention_norm),
+                query_bias: some(&layer.query_bias),
+                query_norm: some(&layer.query_norm),
+                key_bias: some(&layer.key_bias),
+                key_norm: some(&layer.key_norm),
+                value_bias: some(&layer.value_bias),
+                feed_forward_norm: device.buffer_of(&layer.feed_forward_norm),
+            })
+            .collect();
+        let output_norm = device.buffer_of(&weights.output_norm);
+        let nothing = device.buffer(16);
+        device.flush();
+        device.fault()?;
+        Ok(Self {
+            weights,
+            vectors,
+            output_norm,
+            nothing,
+            scratch: Mutex::default(),
+            kernels: Kernels::default(),
+            pass_tokens: AtomicUsize::new(PASS_TOKENS[1]),
+            most_tokens: AtomicUsize::new(PASS_TOKENS[2]),
+            device,
+        })
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Bytes of weights on the device.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weights.matrices().map(Matrix::byte_count).sum()
+    }
+
+    /// Tokens that the next pass should have at most.
+    pub fn pass_tokens(&self) -> usize {
+        self.pass_tokens.load(Ordering::Relaxed)
+    }
+
+    /// Makes passes half as long, for want of memory; `false` when they are as short as they get.
+    pub fn shorten_passes(&self) -> bool {
+        let tokens = self.pass_tokens();
+        *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let fewer = (tokens / 2).max(PASS_TOKENS[0]);
+        self.pass_tokens.store(fewer, Ordering::Relaxed);
+        self.most_tokens.store(fewer, Ordering::Relaxed);
+        tokens > PASS_TOKENS[0]
+    }
+
+    /// Longer passes for a fast device, shorter ones for a slow one.
+    fn adapt(&self, tokens: usize, seconds: f64) {
+        let limit = self.pass_tokens();
+        if seconds > PASS_SECONDS.end && tokens > limit / 2 {
+            self.pass_tokens.store((limit / 2).max(PASS_TOKENS[0]), Ordering::Relaxed);
+        } else if seconds < PASS_SECONDS.start && tokens > limit / 2 {
+            let most = self.most_tokens.load(Ordering::Relaxed);
+            self.pass_tokens.store((limit * 2).min(most), Ordering::Relaxed);
+        }
+    }
+
+    fn scratch(&self, config: &ModelConfig, tokens: usize) -> Arc<Scratch> {
+        let mut kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref().filter(|kept| kept.holds(tokens)) {
+            Some(scratch) => Arc::clone(scratch),
+            None => {
+                let stride = self.head().stride();
+                let scratch = Arc::new(Scratch::new(&self.device, config, stride, tokens.next_power_of_two().max(32)));
+                *kept = Some(Arc::clone(&scratch));
+                scratch
+            }
+        }
+    }
+
+    fn head(&self) -> &Matrix {
+        self.weights.output.as_ref().unwrap_or(&self.weights.embedding)
+    }
+
+    fn check(&self, batch: &PackedBatch) -> Result<()> {
+        match batch.tokens().iter().find(|token| **token as usize >= self.weights.embedding.rows()) {
+            Some(token) => Err(Error::internal(format!("token id {token} is outside the model's vocabulary"))),
+            None => self.device.fault(),
+        }
+    }
+
+    /// A prefix of `tokens` after `prefix`.
+    ///
+    /// # Errors
+    /// A cancel; [`crate::error::Kind::Lost`] or [`crate::error::Kind::Resource`] when the device fails.
+    pub async fn extend(
+        &self,
+        config: &ModelConfig,
+        prefix: Option<&DevicePrefix>,
+        tokens: &[u32],
+        control: &mut Control<'_>,
+    ) -> Result<DevicePrefix> {
+        control.pace().await?;
+        let batch = PackedBatch::of([tokens])?;
+        self.check(&batch)?;
+        let before = Before { prefix, nothing: &self.nothing };
+        let kept = prefix.map_or(0, DevicePrefix::positions);
+        let longer = longer_prefix(&self.device, config, kept, tokens.len());
+        let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, &batch, kept);
+        let scratch = self.scratch(config, tokens.len());
+        let results = self.device.results(16);
+        let mut recording = Recording::new(&self.device, &self.kernels);
+        Forward { model: self, config, inputs: &inputs, before, scratch: &scratch }.extend(&mut recording, &longer);
+        // Nothing is needed of what is read; but that it comes says that all before it is done.
+        recording.copy(&self.nothing, 0, &results, 0, 16);
+        recording.submit();
+        self.device.read(&results).await?;
+        Ok(longer)
+    }
+
+    /// Next-token distributions after each segment of `batch`, read off as `query` asks; `None` for a query that the
+    /// device cannot answer.
+    ///
+    /// # Errors
+    /// As [`Self::extend`].
+    pub async fn score(
+        &self,
+        config: &ModelConfig,
+        prefix: Option<&DevicePrefix>,
+        batch: &PackedBatch,
+        query: &Query,
+        control: &mut Control<'_>,
+    ) -> Result<Option<Vec<SegmentScores>>> {
+        control.pace().await?;
+        self.check(batch)?;
+        if !Head::answers(query, self.head().rows()) {
+            return Ok(None);
+        }
+        let started = platform::now();
+        let before = Before { prefix, nothing: &self.nothing };
+        let kept = prefix.map_or(0, DevicePrefix::positions);
+        let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, batch, kept);
+        let scratch = self.scratch(config, batch.tokens().len());
+        let head = Head::new(&self.device, batch.segments(), query);
+        let mut recording = Recording::new(&self.device, &self.kernels);
+        let normed =
+            Forward { model: self, config, inputs: &inputs, before, scratch: &scratch }.last_rows(&mut recording);
+        head.record(&mut recording, self.head(), normed, &scratch);
+        recording.submit();
+        let scores = head.read(&self.device).await?;
+        self.adapt(batch.tokens().len(), platform::now() - started);
+        Ok(scores)
+    }
+}

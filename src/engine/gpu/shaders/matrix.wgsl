@@ -1,0 +1,293 @@
+// A matrix as the model file quantized it: its product with activations, and rows of it (token embeddings).
+//
+// A quad is four adjacent rows of the matrix: what one vector holds of every column. `weights` and `scales` lie
+// column after column, quads inside, so that neighbouring invocations read neighbouring vectors:
+//
+//   LAYOUT   one u32 is                   weights: array<vec4<u32>>, one vector a quad
+//   NIBBLES  eight columns of four bits   columns/8 × quads
+//   BYTES    four columns, signed         columns/4 × quads
+//   HALVES   two columns of float16       columns/2 × quads
+//   FLOATS   one column of float32        columns   × quads
+//
+// Integers become numbers as integer · scale + minimum, with a scale and a minimum for every SPAN columns.
+//
+// An invocation of `multiply` keeps eight tokens times QUADS quads in registers. It takes no barrier and no workgroup
+// memory: the activations it reads are the same for a whole workgroup, which hardware serves as one read.
+
+const NIBBLES = 0u;
+const BYTES = 1u;
+const HALVES = 2u;
+const FLOATS = 3u;
+
+const TILE_TOKENS = 8u;
+
+// What `multiply` does with a product.
+const ADD_BIAS = 1u;
+const ADD_TO_OUT = 2u;
+const GATE = 4u;
+
+override LAYOUT: u32 = 0u;
+override SPAN: u32 = 32u;
+override QUADS: u32 = 1u;
+override LANES: u32 = 64u;
+
+struct Shape {
+    // Columns / 8, a multiple of SPAN / 8.
+    columns8: u32,
+    // Rows of this part of the matrix / 4.
+    quads: u32,
+    // Tokens of x and of out.
+    tokens: u32,
+    // Length of a row of out / 4.
+    out_stride4: u32,
+    // Where this part's first row goes in a row of out / 4.
+    out_offset4: u32,
+    // ADD_BIAS | ADD_TO_OUT | GATE.
+    then: u32,
+    // The first token of x that is read; out begins with it.
+    first_token: u32,
+    // `embed`: the token id of this part's first row.
+    first_row: u32,
+}
+
+struct Eight {
+    low: mat4x4<f32>,
+    high: mat4x4<f32>,
+}
+
+// Sizes of this call.
+@group(0) @binding(0) var<uniform> shape: Shape;
+// See above.
+@group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;
+// columns/SPAN × quads × (scales, minima); one vector that nobody reads for HALVES and FLOATS.
+@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
+// Rows / 4 of the whole matrix; nobody reads it without ADD_BIAS.
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+// tokens × columns/4.
+@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
+// tokens × out_stride4.
+@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
+// `embed`: token ids.
+@group(0) @binding(6) var<storage, read> ids: array<u32>;
+
+fn nibble(words: vec4<u32>, shift: u32) -> vec4<f32> {
+    return vec4<f32>((words >> vec4<u32>(shift)) & vec4<u32>(15u));
+}
+
+// The signed byte that begins at bit 24 - shift.
+fn signed_byte(words: vec4<u32>, shift: u32) -> vec4<f32> {
+    return vec4<f32>(bitcast<vec4<i32>>(words << vec4<u32>(shift)) >> vec4<u32>(24u));
+}
+
+fn low_half(words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        unpack2x16float(words.x).x,
+        unpack2x16float(words.y).x,
+        unpack2x16float(words.z).x,
+        unpack2x16float(words.w).x,
+    );
+}
+
+fn high_half(words: vec4<u32>) -> vec4<f32> {
+    return low_half(words >> vec4<u32>(16u));
+}
+
+fn four_bytes(words: vec4<u32>, scale: vec4<f32>, minimum: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        signed_byte(words, 24u) * scale + minimum,
+        signed_byte(words, 16u) * scale + minimum,
+        signed_byte(words, 8u) * scale + minimum,
+        signed_byte(words, 0u) * scale + minimum,
+    );
+}
+
+fn four_halves(at: u32) -> mat4x4<f32> {
+    let first = weights[at];
+    let second = weights[at + shape.quads];
+    return mat4x4<f32>(low_half(first), high_half(first), low_half(second), high_half(second));
+}
+
+fn four_floats(at: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        bitcast<vec4<f32>>(weights[at]),
+        bitcast<vec4<f32>>(weights[at + shape.quads]),
+        bitcast<vec4<f32>>(weights[at + 2u * shape.quads]),
+        bitcast<vec4<f32>>(weights[at + 3u * shape.quads]),
+    );
+}
+
+// Columns 8 · k8 … of a quad: a matrix has one column of the weights in each of its own.
+fn eight(k8: u32, quad: u32, scale: vec4<f32>, minimum: vec4<f32>) -> Eight {
+    if (LAYOUT == NIBBLES) {
+        let words = weights[k8 * shape.quads + quad];
+        return Eight(
+            mat4x4<f32>(
+                nibble(words, 0u) * scale + minimum,
+                nibble(words, 4u) * scale + minimum,
+                nibble(words, 8u) * scale + minimum,
+                nibble(words, 12u) * scale + minimum,
+            ),
+            mat4x4<f32>(
+                nibble(words, 16u) * scale + minimum,
+                nibble(words, 20u) * scale + minimum,
+                nibble(words, 24u) * scale + minimum,
+                nibble(words, 28u) * scale + minimum,
+            ),
+        );
+    }
+    if (LAYOUT == BYTES) {
+        let at = 2u * k8 * shape.quads + quad;
+        return Eight(
+            four_bytes(weights[at], scale, minimum),
+            four_bytes(weights[at + shape.quads], scale, minimum),
+        );
+    }
+    if (LAYOUT == HALVES) {
+        let at = 4u * k8 * shape.quads + quad;
+        return Eight(four_halves(at), four_halves(at + 2u * shape.quads));
+    }
+    let at = 8u * k8 * shape.quads + quad;
+    return Eight(four_floats(at), four_floats(at + 4u * shape.quads));
+}
+
+// Scale and minimum of the span that holds columns 8 · k8 ….
+fn scale_of(k8: u32, quad: u32) -> vec4<f32> {
+    if (LAYOUT <= BYTES) {
+        return scales[2u * (k8 * 8u / SPAN * shape.quads + quad)];
+    }
+    return vec4<f32>(1.0);
+}
+
+fn minimum_of(k8: u32, quad: u32) -> vec4<f32> {
+    if (LAYOUT <= BYTES) {
+        return scales[2u * (k8 * 8u / SPAN * shape.quads + quad) + 1u];
+    }
+    return vec4<f32>(0.0);
+}
+
+fn put(token: u32, quad: u32, product: vec4<f32>) {
+    if (token >= shape.tokens || quad >= shape.quads) {
+        return;
+    }
+    let at = token * shape.out_stride4 + shape.out_offset4 + quad;
+    var value = product;
+    if ((shape.then & ADD_BIAS) != 0u) {
+        value += bias[shape.out_offset4 + quad];
+    }
+    if ((shape.then & ADD_TO_OUT) != 0u) {
+        value += out[at];
+    }
+    if ((shape.then & GATE) != 0u) {
+        // silu(what is there) · product; a large negative gate makes exp infinite and the quotient 0.
+        let gate = out[at];
+        value *= gate / (vec4<f32>(1.0) + exp(-gate));
+    }
+    out[at] = value;
+}
+
+// out[t][r] = Σ_c weight[r][c] · x[t][c], then what `then` says. Grid: quads / (LANES · QUADS), tokens / 8.
+@compute @workgroup_size(LANES)
+fn multiply(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
+    let a = group.x * LANES * QUADS + lane;
+    if (a >= shape.quads) {
+        return;
+    }
+    // The second quad of an invocation; past the end it repeats the last one, and is not put.
+    let b = min(a + LANES, shape.quads - 1u);
+    let first = group.y * TILE_TOKENS;
+    // Tokens past the end repeat the last one, and are not put.
+    let last = shape.tokens - 1u;
+    let stride = shape.columns8 * 2u;
+    let t0 = (shape.first_token + min(first, last)) * stride;
+    let t1 = (shape.first_token + min(first + 1u, last)) * stride;
+    let t2 = (shape.first_token + min(first + 2u, last)) * stride;
+    let t3 = (shape.first_token + min(first + 3u, last)) * stride;
+    let t4 = (shape.first_token + min(first + 4u, last)) * stride;
+    let t5 = (shape.first_token + min(first + 5u, last)) * stride;
+    let t6 = (shape.first_token + min(first + 6u, last)) * stride;
+    let t7 = (shape.first_token + min(first + 7u, last)) * stride;
+    var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+    var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
+    var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
+    var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
+    for (var start = 0u; start < shape.columns8; start += SPAN / 8u) {
+        let a_scale = scale_of(start, a);
+        let a_minimum = minimum_of(start, a);
+        var b_scale = a_scale;
+        var b_minimum = a_minimum;
+        if (QUADS == 2u) {
+            b_scale = scale_of(start, b);
+            b_minimum = minimum_of(start, b);
+        }
+        for (var k8 = start; k8 < start + SPAN / 8u; k8++) {
+            let w = eight(k8, a, a_scale, a_minimum);
+            let k = 2u * k8;
+            let x0 = x[t0 + k]; let y0 = x[t0 + k + 1u];
+            let x1 = x[t1 + k]; let y1 = x[t1 + k + 1u];
+            let x2 = x[t2 + k]; let y2 = x[t2 + k + 1u];
+            let x3 = x[t3 + k]; let y3 = x[t3 + k + 1u];
+            let x4 = x[t4 + k]; let y4 = x[t4 + k + 1u];
+            let x5 = x[t5 + k]; let y5 = x[t5 + k + 1u];
+            let x6 = x[t6 + k]; let y6 = x[t6 + k + 1u];
+            let x7 = x[t7 + k]; let y7 = x[t7 + k + 1u];
+            a0 += w.low * x0 + w.high * y0;
+            a1 += w.low * x1 + w.high * y1;
+            a2 += w.low * x2 + w.high * y2;
+            a3 += w.low * x3 + w.high * y3;
+            a4 += w.low * x4 + w.high * y4;
+            a5 += w.low * x5 + w.high * y5;
+            a6 += w.low * x6 + w.high * y6;
+            a7 += w.low * x7 + w.high * y7;
+            if (QUADS == 2u) {
+                let v = eight(k8, b, b_scale, b_minimum);
+                b0 += v.low * x0 + v.high * y0;
+                b1 += v.low * x1 + v.high * y1;
+                b2 += v.low * x2 + v.high * y2;
+                b3 += v.low * x3 + v.high * y3;
+                b4 += v.low * x4 + v.high * y4;
+                b5 += v.low * x5 + v.high * y5;
+                b6 += v.low * x6 + v.high * y6;
+                b7 += v.low * x7 + v.high * y7;
+            }
+        }
+    }
+    put(first, a, a0);
+    put(first + 1u, a, a1);
+    put(first + 2u, a, a2);
+    put(first + 3u, a, a3);
+    put(first + 4u, a, a4);
+    put(first + 5u, a, a5);
+    put(first + 6u, a, a6);
+    put(first + 7u, a, a7);
+    if (QUADS == 2u && a + LANES < shape.quads) {
+        put(first, b, b0);
+        put(first + 1u, b, b1);
+        put(first + 2u, b, b2);
+        put(first + 3u, b, b3);
+        put(first + 4u, b, b4);
+        put(first + 5u, b, b5);
+        put(first + 6u, b, b6);
+        put(first + 7u, b, b7);
+    }
+}
+
+// out[t] = row ids[t], for the ids that are in this part. Grid: columns / (8 · LANES), tokens.
+@compute @workgroup_size(LANES)
+fn embed(@builtin(global_invocation_id) id: vec3<u32>) {
+    let k8 = id.x;
+    let token = id.y;
+    if (k8 >= shape.columns8) {
+        return;
+    }
+    let row = ids[token] - shape.first_row;
+    // An id of an earlier part wraps round to a huge row.
+    if (row >= shape.quads * 4u) {
+        return;
+    }
+    let quad = row / 4u;
+    let four = eight(k8, quad, scale_of(k8, quad), minimum_of(k8, quad));
+    let one = row % 4u;
+    let at = token * shape.out_stride4 + 2u * k8;
+    out[at] = vec4<f32>(four.low[0][one], four.low[1][one], four.low[2][one], four.low[3][one]);
+    out[at + 1u] = vec4<f32>(four.high[0][one], four.high[1][one], four.high[2][one], four.high[3][one]);
+}
