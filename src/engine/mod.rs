@@ -6,6 +6,7 @@
 //! The unit of work is a [`PackedBatch`] over a shared [`Prefix`]. What comes back is a few floats a segment
 //! ([`SegmentScores`]), never the logits.
 
+pub mod adapter;
 pub mod batch;
 pub mod config;
 pub mod cpu;
@@ -15,6 +16,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use self::adapter::Adapter;
 pub use self::batch::{PackedBatch, Query, SegmentScores};
 pub use self::config::ModelConfig;
 use self::cpu::CpuModel;
@@ -58,6 +60,11 @@ impl<'a> Control<'a> {
         Self { cancel, progress, breathed: platform::now() }
     }
 
+    /// The flag that stops it.
+    pub fn cancel_flag(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
     /// Reports progress.
     pub fn report(&mut self, done: u64, total: Option<u64>) {
         (self.progress)(done, total);
@@ -83,6 +90,8 @@ impl<'a> Control<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prefix {
     tokens: Vec<u32>,
+    /// SHA-256 of the adapter that its numbers were computed with.
+    adapter: Option<Arc<str>>,
     /// Per layer: rotated keys and values.
     layers: Vec<KeysAndValues>,
 }
@@ -90,7 +99,7 @@ pub struct Prefix {
 impl Prefix {
     /// A prefix without tokens for a model of this shape.
     pub fn empty(config: &ModelConfig) -> Self {
-        Self { tokens: Vec::new(), layers: vec![Default::default(); config.layers] }
+        Self { tokens: Vec::new(), adapter: None, layers: vec![Default::default(); config.layers] }
     }
 
     /// Number of tokens.
@@ -130,6 +139,8 @@ enum Backend {
 pub struct Engine {
     config: ModelConfig,
     backend: Backend,
+    /// The adapter in use, with its SHA-256.
+    adapter: Option<(Adapter, Arc<str>)>,
 }
 
 impl Engine {
@@ -140,12 +151,45 @@ impl Engine {
     pub async fn load<R: Read + Seek>(file: &mut GgufFile<R>, control: &mut Control<'_>) -> Result<Self> {
         let config = ModelConfig::from_gguf(&file.metadata)?;
         let backend = Backend::Cpu(CpuModel::load(file, &config, control).await?);
-        Ok(Self { config, backend })
+        Ok(Self { config, backend, adapter: None })
     }
 
     /// The model's description.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Uses an adapter from now on, or none; the base stays as it is. A prefix that was computed before is refused
+    /// afterwards. On an error everything stays as it was.
+    ///
+    /// # Errors
+    /// An adapter that does not fit the model's shapes.
+    pub fn set_adapter(&mut self, adapter: Option<Adapter>) -> Result<()> {
+        if let Some(adapter) = &adapter {
+            adapter.check_shapes(&self.config)?;
+        }
+        self.adapter = adapter.map(|adapter| {
+            let hash = adapter.sha256().into();
+            (adapter, hash)
+        });
+        Ok(())
+    }
+
+    /// The adapter in use.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref().map(|(adapter, _)| adapter)
+    }
+
+    /// SHA-256 of the adapter in use, in lower-case hex.
+    pub fn adapter_sha256(&self) -> Option<&str> {
+        self.adapter.as_ref().map(|(_, hash)| &**hash)
+    }
+
+    /// The model on the processor, for training; `None` where it runs elsewhere.
+    pub fn cpu(&self) -> Option<&CpuModel> {
+        match &self.backend {
+            Backend::Cpu(model) => Some(model),
+        }
     }
 
     /// The backend rung in use and why.
@@ -170,10 +214,12 @@ impl Engine {
     /// A cancel; more tokens than the context.
     pub async fn extend(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
         self.check_context(prefix.len() + tokens.len())?;
+        self.check_prefix(prefix)?;
+        prefix.adapter = self.adapter.as_ref().map(|(_, hash)| hash.clone());
         let mut done = 0;
         for pass in tokens.chunks(PASS_TOKENS) {
             match &self.backend {
-                Backend::Cpu(model) => model.extend(&self.config, prefix, pass, control).await?,
+                Backend::Cpu(model) => model.extend(&self.config, self.adapter(), prefix, pass, control).await?,
             }
             done += pass.len() as u64;
             control.report(done, Some(tokens.len() as u64));
@@ -192,6 +238,7 @@ impl Engine {
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
+        self.check_prefix(prefix)?;
         let total = batch.tokens().len() as u64;
         let mut scores = Vec::with_capacity(batch.segments());
         let mut pass = PackedBatch::new();
@@ -230,8 +277,31 @@ impl Engine {
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
         match &self.backend {
-            Backend::Cpu(model) => model.score(&self.config, prefix, batch, query, control).await,
+            Backend::Cpu(model) => model.score(&self.config, self.adapter(), prefix, batch, query, control).await,
         }
+    }
+
+    /// What the head reads after each segment: segments × width, normed. The segments make one pass, so they should be
+    /// few and short.
+    ///
+    /// # Errors
+    /// A cancel; a segment longer than the context.
+    pub async fn last_rows(&self, prefix: &Prefix, batch: &PackedBatch, control: &mut Control<'_>) -> Result<Vec<f32>> {
+        self.check_prefix(prefix)?;
+        let longest = (0..batch.segments()).map(|segment| batch.range(segment).len()).max().unwrap_or(0);
+        self.check_context(prefix.len() + longest)?;
+        match &self.backend {
+            Backend::Cpu(model) => model.last_rows(&self.config, self.adapter(), prefix, batch, control).await,
+        }
+    }
+
+    /// A prefix's keys and values hold only with the adapter they were computed with.
+    fn check_prefix(&self, prefix: &Prefix) -> Result<()> {
+        if !prefix.is_empty() && prefix.adapter.as_deref() != self.adapter_sha256() {
+            return Err(Error::usage("what was prepared was prepared with another adapter")
+                .help("set the task again after the adapter has changed"));
+        }
+        Ok(())
     }
 
     fn check_context(&self, tokens: usize) -> Result<()> {
