@@ -165,7 +165,8 @@ fn accidental_exit(random: &mut rand_chacha::ChaCha8Rng) -> Trace {
     filled.iter().for_each(|field| fill(random, *field, &mut trace));
     match random.random_range(0..20) {
         0..=13 => {
-            let typed = random.random_range(1..=keys(random, *last).max(1));
+            let whole = keys(random, *last).max(1);
+            let typed = random.random_range(1..=whole);
             trace.extend([focus(last.name), input(last.name, typed)]);
         }
         14..=16 => trace.push(focus(last.name)),

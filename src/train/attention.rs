@@ -148,7 +148,8 @@ mod tests {
     fn gradients_equal_finite_differences() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(9);
         // Heads, key heads, head width, prefix, segment lengths, active rows.
-        let cases: [(usize, usize, usize, usize, &[usize], &[usize]); 3] = [
+        type Case = (usize, usize, usize, usize, &'static [usize], &'static [usize]);
+        let cases: [Case; 3] = [
             (2, 1, 8, 0, &[3, 2], &[0, 1, 2, 3, 4]),
             (4, 2, 20, 2, &[2, 3], &[0, 1, 2, 3, 4, 5, 6]),
             (2, 2, 16, 3, &[1, 4], &[3, 6, 7]),
@@ -160,8 +161,8 @@ mod tests {
                 |count: usize| -> Vec<f32> { (0..count).map(|_| random.random_range(-1.0..1.0)).collect() };
             let of = Attended {
                 queries: numbers(active.len() * config.query_width()),
-                keys: numbers(rows.len() * config.kv_width()),
-                values: numbers(rows.len() * config.kv_width()),
+                keys: numbers(rows.count() * config.kv_width()),
+                values: numbers(rows.count() * config.kv_width()),
             };
             let towards = numbers(of.queries.len());
             let value = |of: &Attended| -> f64 {

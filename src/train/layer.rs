@@ -80,7 +80,7 @@ impl Layer<'_> {
         let mut kept = Kept::default();
         let normed = layers::rms_norm(&x, &self.weights.attention_norm, config.norm_epsilon);
         let all = Activations::new(normed, config.width);
-        let picked = (self.active.len() < self.rows.len())
+        let picked = (self.active.len() < self.rows.count())
             .then(|| Activations::new(pick(all.rows(), self.active, config.width), config.width));
         let active_positions: Vec<usize> = self.active.iter().map(|row| self.positions[*row]).collect();
         let queries = self.linear(Projection::Query, picked.as_ref().unwrap_or(&all), &mut kept);
@@ -147,7 +147,7 @@ impl Layer<'_> {
         }
 
         let normed = layers::rms_norm(&x, &weights.attention_norm, epsilon);
-        let all_active = active == self.rows.len();
+        let all_active = active == self.rows.count();
         let picked = if all_active { Vec::new() } else { pick(&normed, self.active, config.width) };
         let of_queries = if all_active { &normed } else { &picked };
         if !wanted {
@@ -156,7 +156,7 @@ impl Layer<'_> {
             back.linear(Projection::Value, &normed, &d_attended.values, None);
             return None;
         }
-        let mut d_normed = vec![0.0; self.rows.len() * config.width];
+        let mut d_normed = vec![0.0; self.rows.count() * config.width];
         if all_active {
             back.linear(Projection::Query, of_queries, &d_attended.queries, Some(&mut d_normed));
         } else {
@@ -169,7 +169,7 @@ impl Layer<'_> {
         let mut d_x = if all_active {
             d_middle
         } else {
-            let mut d_x = vec![0.0; self.rows.len() * config.width];
+            let mut d_x = vec![0.0; self.rows.count() * config.width];
             add_to_rows(&mut d_x, &d_middle, self.active, config.width);
             d_x
         };

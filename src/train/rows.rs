@@ -39,7 +39,7 @@ impl Rows {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.segments.last().map_or(self.prefix, |last| last.end)
     }
 
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn rows_are_grouped_by_what_they_see() {
         let rows = Rows::new(2, [3, 1]);
-        assert_eq!((rows.len(), rows.positions()), (6, vec![0, 1, 2, 3, 4, 2]));
+        assert_eq!((rows.count(), rows.positions()), (6, vec![0, 1, 2, 3, 4, 2]));
         let all: Vec<usize> = (0..6).collect();
         let units = rows.units(&all);
         assert_eq!(units.len(), 3);

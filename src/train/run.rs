@@ -156,7 +156,9 @@ pub async fn finetune(
             checkpoint.progress
         }
         Some(_) => {
-            return Err(Error::format("the checkpoint has other shapes than the model").at_file(super::checkpoint::FILE));
+            return Err(
+                Error::format("the checkpoint has other shapes than the model").at_file(super::checkpoint::FILE)
+            );
         }
         None => {
             let before = run.validate(&parameters, control).await?;
@@ -204,7 +206,7 @@ pub async fn finetune(
             since.add(loss, length);
             let speed = tokens_here as f64 / (training_seconds + platform::now() - epoch_started).max(1e-9);
             observe(&Event::Step { step: step + 1, steps, loss, tokens_per_s: speed });
-            if (step + 1) % steps.div_ceil(STEP_LINES) == 0 {
+            if (step + 1).is_multiple_of(steps.div_ceil(STEP_LINES)) {
                 let record = std::mem::take(&mut since).record(epoch, step + 1, rate);
                 log.write(&record)?;
                 observe(&Event::Recorded(&record));
@@ -289,7 +291,7 @@ impl Run<'_> {
             let targets: Vec<Target> = targets.collect();
             let key = mixed(settings.seed ^ mixed((step as u64) << 20 | index as u64));
             let dropout = (settings.dropout > 0.0).then_some(Dropout { share: settings.dropout, key });
-            tokens += places.len();
+            tokens += places.count();
             loss += self.stack.loss_and_gradient(parameters, &places, x, &targets, dropout, gradient);
         }
         Ok((loss, tokens))

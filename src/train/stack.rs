@@ -80,7 +80,7 @@ impl<'a> Stack<'a> {
         let (last, kept) = self.forward(parameters, rows, x, &wanted, dropout, true);
         let (loss, mut d_x) = self.head_loss(&last, targets);
         let (positions, rope) = self.rope(rows);
-        let all: Vec<usize> = (0..rows.len()).collect();
+        let all: Vec<usize> = (0..rows.count()).collect();
         let mut scratch = Scratch::default();
         for (offset, kept) in kept.into_iter().enumerate().rev() {
             let index = self.first + offset;
@@ -104,7 +104,7 @@ impl<'a> Stack<'a> {
         keep: bool,
     ) -> (Vec<f32>, Vec<super::layer::Kept>) {
         let (positions, rope) = self.rope(rows);
-        let all: Vec<usize> = (0..rows.len()).collect();
+        let all: Vec<usize> = (0..rows.count()).collect();
         let mut kept = Vec::new();
         for index in self.first..self.config.layers {
             let active = if index + 1 == self.config.layers { wanted } else { &all };
