@@ -6,7 +6,7 @@
 //! | floor | modules | what |
 //! |---|---|---|
 //! | 7 | [`cli`] (and the `www` crate, which uses floors 0–2) | what people touch |
-//! | 6 | [`evaluate`] | a data set through a classifier |
+//! | 6 | [`evaluate`], `train` (native) | a data set through a classifier; fine-tuning |
 //! | 5 | [`classify`] | prefix cache, label scores → prediction |
 //! | 4 | [`engine`] | one decoder described by data, a forward pass per backend |
 //! | 3 | [`gguf`], [`tokenizer`] | what a model file holds |
@@ -29,5 +29,7 @@ pub mod protocol;
 pub mod stats;
 pub mod task;
 pub mod tokenizer;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod train;
 
 pub use error::{Error, Kind, Result};

@@ -18,3 +18,4 @@ mod reference;
 mod statistics_reference;
 mod tiny_model;
 mod tokenizer_reference;
+mod training;

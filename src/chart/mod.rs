@@ -49,6 +49,7 @@ mod corp;
 mod cost;
 pub mod format;
 mod label_bars;
+mod loss_curve;
 mod placement;
 mod reliability;
 mod report;
@@ -70,6 +71,7 @@ pub use confusion::ConfusionMatrix;
 pub use corp::CorpCurve;
 pub use cost::{CostCurve, CostPoint};
 pub use label_bars::{LabelBar, LabelBars};
+pub use loss_curve::{LossCurve, LossPoint};
 pub use reliability::{ReliabilityDiagram, ReliabilityPoint};
 pub use report::{Highlight, Report, Section};
 pub use risk_coverage::{RiskCoverage, RiskPoint};
@@ -220,6 +222,8 @@ pub enum Chart {
     BeforeAfter(BeforeAfter),
     /// See [`LabelBars`].
     Labels(LabelBars),
+    /// See [`LossCurve`].
+    Loss(LossCurve),
 }
 
 impl Chart {
@@ -236,6 +240,7 @@ impl Chart {
             Chart::Confusion(picture) => picture,
             Chart::BeforeAfter(picture) => picture,
             Chart::Labels(picture) => picture,
+            Chart::Loss(picture) => picture,
         }
     }
 }
@@ -285,6 +290,7 @@ into_chart! {
     ConfusionMatrix => Confusion,
     BeforeAfter => BeforeAfter,
     LabelBars => Labels,
+    LossCurve => Loss,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod scores;
 use std::io::{Read, Seek};
 
 pub use self::prepared::PreparedTask;
-use crate::engine::{Cancel, Choice, Control, Engine, PackedBatch, Prefix, Query};
+use crate::engine::{Adapter, Cancel, Choice, Control, Engine, PackedBatch, Prefix, Query};
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
@@ -132,6 +132,25 @@ impl Classifier {
     /// Whether a graphics device computes, at this moment.
     pub fn is_on_gpu(&self) -> bool {
         self.engine.gpu().is_some()
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Uses an adapter from now on, or none. The task must be set again: what it prepared holds for the other weights.
+    /// Whether the adapter belongs to the model's file is the caller's to check ([`Adapter::check_base`]).
+    ///
+    /// # Errors
+    /// An adapter that does not fit the model's shapes; everything then stays as it was.
+    pub fn set_adapter(&mut self, adapter: Option<Adapter>) -> Result<()> {
+        let changed = adapter.as_ref() != self.engine.adapter();
+        self.engine.set_adapter(adapter)?;
+        if changed {
+            self.task = None;
+        }
+        Ok(())
     }
 
     /// The tokenizer.

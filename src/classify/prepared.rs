@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
-use crate::engine::{Control, Engine, Prefix};
+use crate::engine::{Control, Engine, Prefix, Query, SegmentScores};
 use crate::error::{Error, Result};
 use crate::protocol::{FormReport, LabelReport, TaskReport, Truncation};
 use crate::stats::bias::LabelBias;
@@ -83,6 +83,32 @@ impl PreparedTask {
     /// The task as it was given.
     pub fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// What all its prompts begin with, computed.
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// What has to follow a prompt before a distribution is read: the label trie's paths, the empty one first.
+    pub fn paths(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        self.trie.contexts().iter().map(|context| context.path.as_slice())
+    }
+
+    /// What to read of the distributions after a prompt's paths.
+    pub fn query(&self) -> Query {
+        Query { gather: super::scores::gathered(self), top: 0 }
+    }
+
+    /// Each label's log-probability, before any correction, from what [`Self::query`] read after each path.
+    pub fn label_logprobs(&self, query: &Query, scores: &[SegmentScores]) -> Vec<f64> {
+        super::scores::label_masses(self, query, scores).into_iter().map(|mass| mass.logprob).collect()
+    }
+
+    /// A label's answer: the tokens of its first form, as far as they are needed to tell labels apart.
+    pub fn answer(&self, label: usize) -> &[u32] {
+        let first = self.trie.forms().iter().find(|form| form.label == label && form.counted > 0);
+        first.map_or(&[], |form| &form.ids[..form.counted])
     }
 
     /// Tokens of the shared prefix.

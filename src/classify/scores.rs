@@ -78,7 +78,7 @@ fn prompts(
 }
 
 /// Each label's probability from the distributions after a prompt's contexts.
-fn label_masses(task: &PreparedTask, query: &Query, scores: &[SegmentScores]) -> Vec<LabelMass> {
+pub(super) fn label_masses(task: &PreparedTask, query: &Query, scores: &[SegmentScores]) -> Vec<LabelMass> {
     task.trie.score(|context, token| match query.gather.binary_search(&token) {
         Ok(at) => scores[context].gathered[at],
         Err(_) => f64::NEG_INFINITY,
@@ -119,7 +119,7 @@ async fn score(
 }
 
 /// Every token whose log-probability some context needs, ascending.
-fn gathered(task: &PreparedTask) -> Vec<u32> {
+pub(super) fn gathered(task: &PreparedTask) -> Vec<u32> {
     let mut ids: Vec<u32> = task.trie.contexts().iter().flat_map(|context| &context.tokens).copied().collect();
     ids.sort_unstable();
     ids.dedup();

@@ -11,7 +11,7 @@ use super::classify::load;
 use super::output::Output;
 use super::{backend, progress};
 use crate::classify::{Classifier, Options, quietly};
-use crate::engine::Choice;
+use crate::engine::{Adapter, Choice};
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::protocol::Classification;
@@ -28,6 +28,9 @@ pub struct Arguments {
     /// A model of the manifest, or a GGUF file.
     #[arg(long, default_value = "smollm2-135m")]
     model: String,
+    /// A fine-tuned adapter of the model: its folder, or a GGUF file.
+    #[arg(long)]
+    adapter: Option<PathBuf>,
     /// Whole prompts, as a JSON list of texts. Without it, 32 prompts that come with the program.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
@@ -85,8 +88,9 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
             .and_then(|bytes| read_prompts(&bytes))
             .map_err(|error| error.at_file(path.display().to_string()))?,
     };
+    let adapter = arguments.adapter.as_ref().map(|path| super::adapter::open(path, &arguments.model)).transpose()?;
     let choice = arguments.backend.choice()?;
-    let measure = || measure(&arguments.model, choice, &prompts, usize::from(arguments.repeats));
+    let measure = || measure(&arguments.model, choice, adapter, &prompts, usize::from(arguments.repeats));
     let report = match arguments.threads {
         None => measure()?,
         Some(threads) => {
@@ -102,8 +106,15 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     output.flush()
 }
 
-fn measure(model: &str, choice: Choice, prompts: &[String], repeats: usize) -> Result<Report> {
+fn measure(
+    model: &str,
+    choice: Choice,
+    adapter: Option<Adapter>,
+    prompts: &[String],
+    repeats: usize,
+) -> Result<Report> {
     let (loading, mut classifier) = timed(|| load(model, choice))?;
+    classifier.set_adapter(adapter)?;
     let labels: Vec<Label> = Task::from_toml(BUILT_IN[0].1)?.labels;
     let (task, texts) = Task::of_whole_prompts(prompts, labels);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -36,14 +36,16 @@ pub struct Arguments {
 /// Runs the command.
 ///
 /// # Errors
-/// A model, task, calibrator or input that cannot be read; a calibrator that belongs elsewhere; output that cannot be
+/// A model, adapter, task, calibrator or input that cannot be read; an adapter or calibrator that belongs elsewhere; output that cannot be
 /// written.
 pub fn run(arguments: Arguments, json: bool) -> Result<()> {
     let mut rows = input::rows(&arguments.texts, arguments.input.as_deref(), &arguments.reading)?;
     let task = read_task(&arguments.scoring.task)?;
-    let calibrator = arguments.scoring.open_calibrator(&task)?;
+    let adapter = arguments.scoring.open_adapter()?;
+    let calibrator = arguments.scoring.open_calibrator(&task, adapter.as_ref())?;
     let finish = arguments.scoring.finish(calibrator.as_ref(), &task)?;
     let mut classifier = load(&arguments.scoring.model, arguments.scoring.backend.choice()?)?;
+    classifier.set_adapter(adapter)?;
     let report = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await))?;
     report.warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
 

@@ -52,11 +52,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let predictions_path = free(&arguments.out, arguments.overwrite)?;
     let task = read_task(&arguments.scoring.task)?;
-    let calibrator = arguments.scoring.open_calibrator(&task)?;
+    let adapter = arguments.scoring.open_adapter()?;
+    let calibrator = arguments.scoring.open_calibrator(&task, adapter.as_ref())?;
     let finish = arguments.scoring.finish(calibrator.as_ref(), &task)?;
     let data = known_labels(input::read(&arguments.data, &arguments.reading, true)?, &task, arguments)?;
     let model = Named { name: arguments.scoring.model.clone(), sha256: store::model_sha256(&arguments.scoring.model)? };
+    let shown_adapter = arguments.scoring.adapter.as_ref().map(|path| path.display().to_string());
+    let adapter_facts = shown_adapter.zip(adapter.as_ref()).map(|(name, it)| Named { name, sha256: it.sha256() });
     let mut classifier = load(&arguments.scoring.model, arguments.scoring.backend.choice()?)?;
+    classifier.set_adapter(adapter)?;
     let prepared = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await))?;
     prepared.warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
     let texts: Vec<&str> = data.examples.iter().take(BIAS_TEXTS).map(|row| row.text.as_str()).collect();
@@ -79,7 +83,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let computed = metrics::compute(&predictions, &arguments.metrics, metrics::SEED, Some(&task))?;
     let facts = RunFacts {
         model,
-        adapter: None,
+        adapter: adapter_facts,
         task: Named { name: task.name.clone(), sha256: task.sha256() },
         data: DataFacts {
             name: arguments.data.display().to_string(),
@@ -200,7 +204,8 @@ fn classify(
 }
 
 fn report_name(facts: &RunFacts) -> String {
-    format!("{} on {}", facts.model.name, facts.task.name)
+    let tuned = if facts.adapter.is_some() { " with an adapter" } else { "" };
+    format!("{}{tuned} on {}", facts.model.name, facts.task.name)
 }
 
 /// How the run was made, for the end of the report.
@@ -222,6 +227,8 @@ fn report_facts(facts: &RunFacts) -> Vec<(String, String)> {
         ("backend".to_owned(), facts.backend.clone()),
         ("time".to_owned(), format!("{:.1} s", facts.seconds)),
     ];
+    let adapter = |adapter: &Named| ("adapter".to_owned(), format!("{} (SHA-256 {})", adapter.name, adapter.sha256));
+    all.extend(facts.adapter.iter().map(adapter));
     all.extend(facts.calibrator.iter().map(|calibrator| ("calibrator".to_owned(), calibrator.clone())));
     all.extend(facts.bias.iter().map(|bias| ("label bias".to_owned(), bias.clone())));
     all

@@ -197,6 +197,11 @@ fn folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 impl Arguments {
+    /// The seed of everything random.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Whether the first bad row ends it.
     pub fn strict(&self) -> bool {
         self.strict

@@ -4,14 +4,17 @@
 //! object, or one a line, with `--json`), everything else to standard error; progress bars are drawn on terminals
 //! only. Exit status: 0 done, 1 failed, 2 the call was wrong.
 
+mod adapter;
 mod backend;
 mod bench;
 mod classify;
 mod eval;
 pub mod fetch;
+mod finetune;
 mod input;
 pub mod inspect;
 pub mod manifest;
+mod merge;
 pub mod model;
 mod output;
 mod progress;
@@ -51,6 +54,10 @@ enum Command {
     Bench(bench::Arguments),
     /// Classify a labelled data set into a run folder: predictions, metrics, report.
     Eval(eval::Arguments),
+    /// Make a model good at a task: train a low-rank adapter on labelled rows.
+    Finetune(finetune::Arguments),
+    /// Make one ordinary model file of a model and an adapter.
+    Merge(merge::Arguments),
     /// Every metric of a predictions file, with its interval; a report with pictures.
     Metrics(statistics::metrics::Arguments),
     /// Compare calibrators on labelled predictions, and fit one.
@@ -85,6 +92,8 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Classify(arguments) => classify::run(arguments, json),
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Eval(arguments) => eval::run(&arguments, json),
+        Command::Finetune(arguments) => finetune::run(&arguments, json),
+        Command::Merge(arguments) => merge::run(&arguments, json),
         Command::Metrics(arguments) => statistics::metrics::run(&arguments, json),
         Command::Calibrate(arguments) => statistics::calibrate::run(&arguments, json),
         Command::Apply(arguments) => statistics::apply::run(&arguments, json),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::statistics::read_calibrator;
-use super::{backend, store};
+use super::{adapter, backend, store};
 use crate::classify::Options;
+use crate::engine::Adapter;
 use crate::error::Result;
 use crate::evaluate::{Confidence, Finish};
 use crate::stats::calibrated::Applier;
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// A task file, or the name of a built-in task.
     #[arg(long)]
     pub task: String,
+    /// A fine-tuned adapter of the model: its folder, or a GGUF file.
+    #[arg(long)]
+    pub adapter: Option<PathBuf>,
     /// Which number `confidence` is: the winner's probability over the whole vocabulary, or among the labels.
     #[arg(long, value_enum, default_value_t = ConfidenceChoice::TotalProbability)]
     confidence: ConfidenceChoice,
@@ -76,16 +80,24 @@ impl Arguments {
         Ok(format!("share {share}, limit {:?}, forced {}, calibrator {calibrator}", self.limit_tokens, self.force))
     }
 
-    /// Reads the calibrator, if one was asked for, and checks that it belongs to this model and task.
+    /// Reads the adapter, if one was asked for, and checks that it belongs to the model.
     ///
     /// # Errors
-    /// A file that is no calibrator; one of another model or task, unless forced.
-    pub fn open_calibrator(&self, task: &Task) -> Result<Option<Allowed>> {
+    /// As [`adapter::open`].
+    pub fn open_adapter(&self) -> Result<Option<Adapter>> {
+        self.adapter.as_ref().map(|path| adapter::open(path, &self.model)).transpose()
+    }
+
+    /// Reads the calibrator, if one was asked for, and checks that it belongs to this model, adapter and task.
+    ///
+    /// # Errors
+    /// A file that is no calibrator; one of another model, adapter or task, unless forced.
+    pub fn open_calibrator(&self, task: &Task, adapter: Option<&Adapter>) -> Result<Option<Allowed>> {
         let Some(path) = &self.calibrator else { return Ok(None) };
         let file = read_calibrator(path)?;
         let here = Binding {
             model_sha256: file.bound_to.model_sha256.as_ref().map(|_| store::model_sha256(&self.model)).transpose()?,
-            adapter_sha256: None,
+            adapter_sha256: adapter.map(Adapter::sha256),
             task_sha256: Some(task.sha256()),
         };
         let shown = path.display().to_string();

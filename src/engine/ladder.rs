@@ -218,9 +218,9 @@ impl Trial {
         let query = Query { gather: Vec::new(), top: 40.min(config.vocabulary) };
 
         let mut prefix = Prefix::empty(config);
-        cpu.extend(config, &mut prefix, &shared, control).await?;
+        cpu.extend(config, None, &mut prefix, &shared, control).await?;
         let started = platform::now();
-        let right = cpu.score(config, &prefix, &batch, &query, control).await?;
+        let right = cpu.score(config, None, &prefix, &batch, &query, control).await?;
         let cpu_seconds = platform::now() - started;
 
         let query = Query { gather: most_likely(&right), top: 1 };

@@ -7,6 +7,7 @@
 //! The unit of work is a [`PackedBatch`] over a shared [`Prefix`]. What comes back is a few floats a segment
 //! ([`SegmentScores`]), never the logits.
 
+pub mod adapter;
 pub mod batch;
 pub mod config;
 pub mod cpu;
@@ -20,6 +21,7 @@ use std::io::{Read, Seek};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use self::adapter::Adapter;
 pub use self::batch::{PackedBatch, Query, SegmentScores};
 pub use self::config::ModelConfig;
 use self::cpu::CpuModel;
@@ -66,6 +68,11 @@ impl<'a> Control<'a> {
         Self { cancel, progress, breathed: platform::now() }
     }
 
+    /// The flag that stops it.
+    pub fn cancel_flag(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
     /// Reports progress.
     pub fn report(&mut self, done: u64, total: Option<u64>) {
         (self.progress)(done, total);
@@ -91,6 +98,8 @@ impl<'a> Control<'a> {
 #[derive(Debug, Clone)]
 pub struct Prefix {
     tokens: Vec<u32>,
+    /// SHA-256 of the adapter that its numbers were computed with.
+    adapter: Option<Arc<str>>,
     /// Per layer: rotated keys and values. Without positions where `device` has them.
     layers: Vec<KeysAndValues>,
     /// The same on the graphics device.
@@ -103,7 +112,7 @@ impl Prefix {
     /// A prefix without tokens for a model of this shape.
     pub fn empty(config: &ModelConfig) -> Self {
         let layers = vec![Default::default(); config.layers];
-        Self { tokens: Vec::new(), layers, device: None, fallback: Arc::default() }
+        Self { tokens: Vec::new(), adapter: None, layers, device: None, fallback: Arc::default() }
     }
 
     /// Number of tokens.
@@ -139,6 +148,8 @@ pub struct Engine {
     config: ModelConfig,
     cpu: CpuModel,
     upper: Upper,
+    /// The adapter in use, with its SHA-256.
+    adapter: Option<(Adapter, Arc<str>)>,
 }
 
 impl Engine {
@@ -162,7 +173,7 @@ impl Engine {
         let config = ModelConfig::from_gguf(&file.metadata)?;
         let cpu = CpuModel::load(file, &config, control).await?;
         let upper = Upper::climb(choice, file, &config, &cpu, control).await?;
-        Ok(Self { config, cpu, upper })
+        Ok(Self { config, cpu, upper, adapter: None })
     }
 
     /// The model's description.
@@ -170,16 +181,50 @@ impl Engine {
         &self.config
     }
 
-    /// The backend rung in use and why.
-    pub fn backend(&self) -> (String, String) {
-        let reason = self.upper.reason();
-        let cpu = || (format!("CPU {}", Set::in_use().name()), format!("exact: 16-bit activations; {reason}"));
-        self.upper.name().map_or_else(cpu, |name| (name, reason.clone()))
+    /// Uses an adapter from now on, or none; the base stays as it is. A prefix that was computed before is refused
+    /// afterwards. On an error everything stays as it was.
+    ///
+    /// # Errors
+    /// An adapter that does not fit the model's shapes.
+    pub fn set_adapter(&mut self, adapter: Option<Adapter>) -> Result<()> {
+        if let Some(adapter) = &adapter {
+            adapter.check_shapes(&self.config)?;
+        }
+        self.adapter = adapter.map(|adapter| {
+            let hash = adapter.sha256().into();
+            (adapter, hash)
+        });
+        Ok(())
     }
 
-    /// The model on the graphics device, if it is in use.
+    /// The adapter in use.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref().map(|(adapter, _)| adapter)
+    }
+
+    /// SHA-256 of the adapter in use, in lower-case hex.
+    pub fn adapter_sha256(&self) -> Option<&str> {
+        self.adapter.as_ref().map(|(_, hash)| &**hash)
+    }
+
+    /// The model on the processor, for training.
+    pub fn cpu(&self) -> &CpuModel {
+        &self.cpu
+    }
+
+    /// The backend rung in use and why.
+    pub fn backend(&self) -> (String, String) {
+        let reason = match self.adapter {
+            Some(_) => "adapters are applied by the processor".to_owned(),
+            None => self.upper.reason(),
+        };
+        let cpu = || (format!("CPU {}", Set::in_use().name()), format!("exact: 16-bit activations; {reason}"));
+        self.upper.name().filter(|_| self.adapter.is_none()).map_or_else(cpu, |name| (name, reason.clone()))
+    }
+
+    /// The model on the graphics device, if it is in use: adapters are applied by the processor.
     pub fn gpu(&self) -> Option<Arc<GpuModel>> {
-        self.upper.model()
+        self.upper.model().filter(|_| self.adapter.is_none())
     }
 
     /// Bytes of weights in memory.
@@ -189,12 +234,12 @@ impl Engine {
 
     /// Tokens of the next pass at most.
     fn pass_tokens(&self) -> usize {
-        self.upper.model().map_or(PASS_TOKENS, |gpu| gpu.pass_tokens())
+        self.gpu().map_or(PASS_TOKENS, |gpu| gpu.pass_tokens())
     }
 
     /// The graphics device's model, if it can go on from this prefix.
     fn gpu_after(&self, prefix: &Prefix) -> Option<Arc<GpuModel>> {
-        self.upper.model().filter(|_| prefix.is_empty() || prefix.device.is_some())
+        self.gpu().filter(|_| prefix.is_empty() || prefix.device.is_some())
     }
 
     /// Extends a prefix by tokens; `control` hears of tokens. On an error the prefix holds the passes that were done.
@@ -203,6 +248,8 @@ impl Engine {
     /// A cancel; more tokens than the context.
     pub async fn extend(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
         self.check_context(prefix.len() + tokens.len())?;
+        self.check_prefix(prefix)?;
+        prefix.adapter = self.adapter.as_ref().map(|(_, hash)| hash.clone());
         let mut rest = tokens;
         while !rest.is_empty() {
             let (pass, after) = rest.split_at(rest.len().min(self.pass_tokens()));
@@ -228,7 +275,7 @@ impl Engine {
         if prefix.device.is_some() {
             *prefix = self.on_processor(prefix, control).await?.into_owned();
         }
-        self.cpu.extend(&self.config, prefix, tokens, control).await
+        self.cpu.extend(&self.config, self.adapter(), prefix, tokens, control).await
     }
 
     /// A prefix as the processor needs it: computed again, once, where only a device has it.
@@ -240,9 +287,9 @@ impl Engine {
         if let Some(kept) = kept {
             return Ok(Cow::Owned((*kept).clone()));
         }
-        let mut again = Prefix::empty(&self.config);
+        let mut again = Prefix { adapter: prefix.adapter.clone(), ..Prefix::empty(&self.config) };
         for pass in prefix.tokens.chunks(PASS_TOKENS) {
-            self.cpu.extend(&self.config, &mut again, pass, control).await?;
+            self.cpu.extend(&self.config, self.adapter(), &mut again, pass, control).await?;
         }
         *prefix.fallback.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(again.clone()));
         Ok(Cow::Owned(again))
@@ -259,6 +306,7 @@ impl Engine {
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
+        self.check_prefix(prefix)?;
         for segment in 0..batch.segments() {
             self.check_context(prefix.len() + batch.segment(segment).len())?;
         }
@@ -320,7 +368,29 @@ impl Engine {
             return Ok(scores);
         }
         let prefix = self.on_processor(prefix, control).await?;
-        self.cpu.score(&self.config, &prefix, batch, query, control).await
+        self.cpu.score(&self.config, self.adapter(), &prefix, batch, query, control).await
+    }
+
+    /// What the head reads after each segment: segments × width, normed. The segments make one pass, so they should be
+    /// few and short.
+    ///
+    /// # Errors
+    /// A cancel; a segment longer than the context.
+    pub async fn last_rows(&self, prefix: &Prefix, batch: &PackedBatch, control: &mut Control<'_>) -> Result<Vec<f32>> {
+        self.check_prefix(prefix)?;
+        let longest = (0..batch.segments()).map(|segment| batch.range(segment).len()).max().unwrap_or(0);
+        self.check_context(prefix.len() + longest)?;
+        let prefix = self.on_processor(prefix, control).await?;
+        self.cpu.last_rows(&self.config, self.adapter(), &prefix, batch, control).await
+    }
+
+    /// A prefix's keys and values hold only with the adapter they were computed with.
+    fn check_prefix(&self, prefix: &Prefix) -> Result<()> {
+        if !prefix.is_empty() && prefix.adapter.as_deref() != self.adapter_sha256() {
+            return Err(Error::usage("what was prepared was prepared with another adapter")
+                .help("set the task again after the adapter has changed"));
+        }
+        Ok(())
     }
 
     fn check_context(&self, tokens: usize) -> Result<()> {

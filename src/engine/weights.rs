@@ -7,6 +7,7 @@
 use std::io::{Read, Seek};
 
 use crate::engine::Control;
+use crate::engine::adapter::Projection;
 use crate::engine::config::ModelConfig;
 use crate::error::{Error, Kind, Result};
 use crate::gguf::{GgufFile, QuantizedType, dequantize_row};
@@ -57,7 +58,27 @@ pub struct LayerWeights<M> {
     pub down: M,
 }
 
+impl<M> LayerWeights<M> {
+    /// The matrix of a projection.
+    pub fn matrix(&self, projection: Projection) -> &M {
+        match projection {
+            Projection::Query => &self.query,
+            Projection::Key => &self.key,
+            Projection::Value => &self.value,
+            Projection::Output => &self.attention_output,
+            Projection::Gate => &self.gate,
+            Projection::Up => &self.up,
+            Projection::Down => &self.down,
+        }
+    }
+}
+
 impl<M> WeightsOf<M> {
+    /// The matrix that turns the last rows into logits.
+    pub fn head(&self) -> &M {
+        self.output.as_ref().unwrap_or(&self.embedding)
+    }
+
     /// All matrices.
     pub fn matrices(&self) -> impl Iterator<Item = &M> {
         let layers =

@@ -24,6 +24,7 @@ pub mod intervals;
 pub mod metrics;
 pub mod optimize;
 pub mod pava;
+pub mod probe;
 pub mod quality_intervals;
 pub mod resampling;
 pub mod rows;

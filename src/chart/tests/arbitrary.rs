@@ -26,7 +26,7 @@ fn any_chart() -> impl Strategy<Value = Chart> {
     let numbers = prop::collection::vec(prop::array::uniform6(any_number()), 0..30);
     let counts = prop::collection::vec(any_count(), 30);
     let words = prop::collection::vec(any_words(), 12);
-    (0..11_usize, numbers, counts, words, any::<bool>()).prop_map(|(kind, rows, n, words, flag)| {
+    (0..12_usize, numbers, counts, words, any::<bool>()).prop_map(|(kind, rows, n, words, flag)| {
         let heading = Heading { title: words[0].clone(), subtitle: words[1].clone(), in_sample: flag };
         let measures = vec![Measure { name: words[2].clone(), value: words[3].clone(), note: words[4].clone() }];
         let stripes = |skip: usize| -> Vec<ReliabilityPoint> {
@@ -159,6 +159,14 @@ fn any_chart() -> impl Strategy<Value = Chart> {
                     after: words[9].clone(),
                     better: Some(flag),
                 }],
+            }
+            .into(),
+            10 => LossCurve {
+                heading,
+                training: rows.iter().zip(&n).map(|(r, n)| LossPoint { step: *n, loss: r[0] }).collect(),
+                validation: rows.iter().zip(&n).map(|(r, n)| LossPoint { step: *n, loss: r[1] }).collect(),
+                best: flag.then_some(rows.len() / 2),
+                measures,
             }
             .into(),
             _ => LabelBars {

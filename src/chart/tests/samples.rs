@@ -115,6 +115,13 @@ pub(super) fn ordinary() -> Vec<Chart> {
             ..Default::default()
         }
         .into(),
+        LossCurve {
+            training: (0..60).map(|i| LossPoint { step: i * 5, loss: 6.0 / (1.0 + i as f64) }).collect(),
+            validation: (0..4).map(|i| LossPoint { step: i * 100, loss: 0.7 / (1.0 + i as f64) }).collect(),
+            best: Some(3),
+            ..Default::default()
+        }
+        .into(),
         SampleSizePanels {
             panels: [50, 200, 500, 1000]
                 .map(|n| SampleSizePanel {
@@ -178,5 +185,6 @@ pub(super) fn empty() -> Vec<Chart> {
         ConfusionMatrix::default().into(),
         BeforeAfter::default().into(),
         LabelBars::default().into(),
+        LossCurve::default().into(),
     ]
 }

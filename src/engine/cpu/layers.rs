@@ -124,6 +124,15 @@ impl Rope {
 
     /// Rotates every head of every row; `positions[row]` is the row's position.
     pub fn apply(&self, x: &mut [f32], row_width: usize, head_width: usize, positions: &[usize]) {
+        self.turn(x, row_width, head_width, positions, 1.0);
+    }
+
+    /// Takes the rotation of [`Self::apply`] back, which is also its gradient.
+    pub fn turn_back(&self, x: &mut [f32], row_width: usize, head_width: usize, positions: &[usize]) {
+        self.turn(x, row_width, head_width, positions, -1.0);
+    }
+
+    fn turn(&self, x: &mut [f32], row_width: usize, head_width: usize, positions: &[usize], direction: f32) {
         platform::for_each_chunk(x, row_width, |row, values| {
             let angles = &self.table[(positions[row] - self.first) * self.pairs..][..self.pairs];
             for head in values.chunks_exact_mut(head_width) {
@@ -132,7 +141,7 @@ impl Rope {
                         RopeLayout::Interleaved => (2 * pair, 2 * pair + 1),
                         RopeLayout::Halves => (pair, pair + self.pairs),
                     };
-                    let (a, b) = (head[i], head[j]);
+                    let (a, b, sine) = (head[i], head[j], direction * sine);
                     head[i] = a * cosine - b * sine;
                     head[j] = a * sine + b * cosine;
                 }

@@ -81,6 +81,15 @@ impl Matrix {
         }
     }
 
+    /// Unpacks the rows from `first` on into `out` (rows × `columns`), on all threads.
+    ///
+    /// # Panics
+    /// If `out` is no whole number of rows, or there are not as many.
+    pub fn unpack_rows(&self, first: usize, out: &mut [f32]) {
+        assert!(out.len().is_multiple_of(self.columns) && first + out.len() / self.columns <= self.rows);
+        platform::for_each_chunk(out, self.columns, |row, out| self.unpack_row(first + row, out));
+    }
+
     /// `out[t][r] = Σ_c self[r][c] · x[t][c]`: the result is tokens × rows.
     pub fn multiply(&self, x: &Activations) -> Vec<f32> {
         self.multiply_with(Set::in_use(), x)

@@ -12,6 +12,7 @@ pub mod head;
 pub mod instructions;
 pub mod integer;
 pub mod layers;
+pub mod low_rank;
 pub mod matrix;
 pub mod tiles;
 
@@ -21,7 +22,9 @@ use self::activations::Activations;
 use self::attention::{Context, Place, attention};
 use self::head::read_logits;
 use self::layers::Rope;
+use self::low_rank::add_low_rank;
 use self::matrix::Matrix;
+use crate::engine::adapter::{Adapter, Projection};
 use crate::engine::batch::{PackedBatch, Query, SegmentScores};
 use crate::engine::config::ModelConfig;
 use crate::engine::weights::{LayerWeights, Loader, WeightsOf};
@@ -52,6 +55,11 @@ impl CpuModel {
         Ok(Self { weights: loader.load().await? })
     }
 
+    /// The weights.
+    pub fn weights(&self) -> &WeightsOf<Matrix> {
+        &self.weights
+    }
+
     /// Bytes of weights in memory.
     pub fn weight_bytes(&self) -> usize {
         self.weights.matrices().map(Matrix::byte_count).sum()
@@ -64,13 +72,14 @@ impl CpuModel {
     pub async fn extend(
         &self,
         config: &ModelConfig,
+        adapter: Option<&Adapter>,
         prefix: &mut Prefix,
         tokens: &[u32],
         control: &mut Control<'_>,
     ) -> Result<()> {
         let batch = PackedBatch::of([tokens])?;
         let mut new_rows = Vec::with_capacity(config.layers);
-        self.forward(config, prefix, &batch, Wanted::KeysAndValues(&mut new_rows), control).await?;
+        self.forward(config, adapter, prefix, &batch, Wanted::KeysAndValues(&mut new_rows), control).await?;
         prefix.append(config, tokens, &new_rows);
         Ok(())
     }
@@ -82,14 +91,14 @@ impl CpuModel {
     pub async fn score(
         &self,
         config: &ModelConfig,
+        adapter: Option<&Adapter>,
         prefix: &Prefix,
         batch: &PackedBatch,
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
-        let last = self.forward(config, prefix, batch, Wanted::LastRows, control).await?;
-        let last = layers::rms_norm(&last, &self.weights.output_norm, config.norm_epsilon);
-        let head = self.weights.output.as_ref().unwrap_or(&self.weights.embedding);
+        let last = self.last_rows(config, adapter, prefix, batch, control).await?;
+        let head = self.weights.head();
         let mut scores = Vec::with_capacity(batch.segments());
         for rows in last.chunks(HEAD_ROWS * config.width) {
             control.pace().await?;
@@ -102,10 +111,42 @@ impl CpuModel {
         Ok(scores)
     }
 
+    /// What the head reads after each segment: segments × width, normed.
+    ///
+    /// # Errors
+    /// A cancel.
+    pub async fn last_rows(
+        &self,
+        config: &ModelConfig,
+        adapter: Option<&Adapter>,
+        prefix: &Prefix,
+        batch: &PackedBatch,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<f32>> {
+        let last = self.forward(config, adapter, prefix, batch, Wanted::LastRows, control).await?;
+        Ok(layers::rms_norm(&last, &self.weights.output_norm, config.norm_epsilon))
+    }
+
+    /// What enters layer `layer` (counted from 0) for every token of `batch`: tokens × width.
+    ///
+    /// # Errors
+    /// A cancel.
+    pub async fn rows_before(
+        &self,
+        config: &ModelConfig,
+        layer: usize,
+        prefix: &Prefix,
+        batch: &PackedBatch,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<f32>> {
+        self.forward(config, None, prefix, batch, Wanted::RowsBefore(layer), control).await
+    }
+
     /// Runs the layers; returns the last row of each segment, or nothing when only keys and values are wanted.
     async fn forward(
         &self,
         config: &ModelConfig,
+        adapter: Option<&Adapter>,
         prefix: &Prefix,
         batch: &PackedBatch,
         mut wanted: Wanted<'_>,
@@ -124,18 +165,22 @@ impl CpuModel {
         let rope = Rope::new(config, &self.weights.rope_factors, prefix.len()..most + 1);
         for (index, layer) in self.weights.layers.iter().enumerate() {
             control.pace().await?;
+            if matches!(wanted, Wanted::RowsBefore(layer) if layer == index) {
+                return Ok(x);
+            }
+            let layer = AdaptedLayer { weights: layer, adapter, index };
             let is_last = index + 1 == config.layers;
-            let normed = layers::rms_norm(&x, &layer.attention_norm, config.norm_epsilon);
+            let normed = layers::rms_norm(&x, &layer.weights.attention_norm, config.norm_epsilon);
             let mut normed = Activations::new(normed, config.width);
-            let keys = project(config, layer, Projection::Key, &normed, &rope, &rows.positions);
-            let values = project(config, layer, Projection::Value, &normed, &rope, &rows.positions);
+            let keys = project(config, &layer, Projection::Key, &normed, &rope, &rows.positions);
+            let values = project(config, &layer, Projection::Value, &normed, &rope, &rows.positions);
             if is_last {
                 match &mut wanted {
                     Wanted::KeysAndValues(store) => {
                         store.push((keys, values));
                         return Ok(Vec::new());
                     }
-                    Wanted::LastRows => {
+                    Wanted::LastRows | Wanted::RowsBefore(_) => {
                         let last: Vec<usize> = (0..batch.segments()).map(|s| batch.range(s).end - 1).collect();
                         x = pick(&x, &last, config.width);
                         normed = Activations::new(pick(normed.rows(), &last, config.width), config.width);
@@ -143,18 +188,18 @@ impl CpuModel {
                     }
                 }
             }
-            let queries = project(config, layer, Projection::Query, &normed, &rope, &rows.positions);
+            let queries = project(config, &layer, Projection::Query, &normed, &rope, &rows.positions);
             let ranges = (0..batch.segments()).map(|segment| batch.range(segment));
             let context = Context::new(prefix.layer(index), &keys, &values, ranges, config.kv_width());
             let attended = attention(config, &queries, &context, &rows.places);
             let attended = Activations::new(attended, config.query_width());
-            layers::add(&mut x, &layer.attention_output.multiply(&attended));
-            let normed = layers::rms_norm(&x, &layer.feed_forward_norm, config.norm_epsilon);
+            layers::add(&mut x, &layer.multiply(Projection::Output, &attended));
+            let normed = layers::rms_norm(&x, &layer.weights.feed_forward_norm, config.norm_epsilon);
             let normed = Activations::new(normed, config.width);
-            let mut gate = layer.gate.multiply(&normed);
-            layers::silu_gate(&mut gate, &layer.up.multiply(&normed), config.feed_forward);
+            let mut gate = layer.multiply(Projection::Gate, &normed);
+            layers::silu_gate(&mut gate, &layer.multiply(Projection::Up, &normed), config.feed_forward);
             let gate = Activations::new(gate, config.feed_forward);
-            layers::add(&mut x, &layer.down.multiply(&gate));
+            layers::add(&mut x, &layer.multiply(Projection::Down, &gate));
             if let Wanted::KeysAndValues(store) = &mut wanted {
                 store.push((keys, values));
             }
@@ -167,6 +212,8 @@ impl CpuModel {
 enum Wanted<'a> {
     /// The last row of each segment.
     LastRows,
+    /// Every row as it enters this layer.
+    RowsBefore(usize),
     /// Each layer's keys and values, tokens × kv_width.
     KeysAndValues(&'a mut Vec<(Vec<f32>, Vec<f32>)>),
 }
@@ -195,28 +242,40 @@ impl Rows {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Projection {
-    Query,
-    Key,
-    Value,
+/// A layer's weights and what an adapter adds to them.
+struct AdaptedLayer<'a> {
+    weights: &'a LayerWeights<Matrix>,
+    adapter: Option<&'a Adapter>,
+    index: usize,
+}
+
+impl AdaptedLayer<'_> {
+    /// A projection of every row of `x`: tokens × outputs.
+    fn multiply(&self, projection: Projection, x: &Activations) -> Vec<f32> {
+        let mut out = self.weights.matrix(projection).multiply(x);
+        if let Some(part) = self.adapter.and_then(|adapter| adapter.part(self.index, projection)) {
+            add_low_rank(part, x.rows(), &mut out);
+        }
+        out
+    }
 }
 
 /// A query, key or value projection with its bias, head norm and rotation, where the model has them.
 fn project(
     config: &ModelConfig,
-    layer: &LayerWeights<Matrix>,
+    layer: &AdaptedLayer<'_>,
     which: Projection,
     normed: &Activations,
     rope: &Rope,
     positions: &[usize],
 ) -> Vec<f32> {
-    let (matrix, bias, norm) = match which {
-        Projection::Query => (&layer.query, &layer.query_bias, Some(&layer.query_norm)),
-        Projection::Key => (&layer.key, &layer.key_bias, Some(&layer.key_norm)),
-        Projection::Value => (&layer.value, &layer.value_bias, None),
+    let weights = layer.weights;
+    let (width, bias, norm) = match which {
+        Projection::Query => (config.query_width(), &weights.query_bias, Some(&weights.query_norm)),
+        Projection::Key => (config.kv_width(), &weights.key_bias, Some(&weights.key_norm)),
+        _ => (config.kv_width(), &weights.value_bias, None),
     };
-    let mut out = matrix.multiply(normed);
+    let mut out = layer.multiply(which, normed);
     if !bias.is_empty() {
         layers::add_bias(&mut out, bias);
     }
@@ -224,7 +283,7 @@ fn project(
         if !norm.is_empty() {
             layers::rms_norm_in_place(&mut out, norm, config.norm_epsilon);
         }
-        rope.apply(&mut out, matrix.rows(), config.head_width, positions);
+        rope.apply(&mut out, width, config.head_width, positions);
     }
     out
 }

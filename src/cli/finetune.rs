@@ -1,0 +1,310 @@
+//! `candor finetune`: a model is made good at a task, on this machine.
+//!
+//! The adapter's folder holds the best epoch's adapter in both formats, a checkpoint, `metrics.jsonl` and a picture of
+//! the losses. A run that was stopped goes on with `--resume`; a folder that holds one is never overwritten unasked.
+
+use std::path::PathBuf;
+
+use indicatif::ProgressBar;
+
+use super::classify::{load, read_task};
+use super::output::{Output, percent};
+use super::statistics::write_file;
+use super::{input, progress, store};
+use crate::chart::Picture as _;
+use crate::classify::quietly;
+use crate::dataset::{Dataset, Example, duplicates, split};
+use crate::engine::adapter::Projection;
+use crate::engine::{Cancel, Choice, Control};
+use crate::error::{Error, Result};
+use crate::task::{BiasMethod, Task};
+use crate::train::log::Record;
+use crate::train::{self, Criterion, Event, Inputs, Outcome, Settings};
+
+/// What the command takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A model of the manifest, or a GGUF file.
+    #[arg(long, default_value = "smollm2-135m")]
+    model: String,
+    /// A task file, or the name of a built-in task. Its prompt is what the adapter learns: use the same task afterwards.
+    #[arg(long)]
+    task: String,
+    /// Labelled rows to learn from.
+    #[arg(long, value_name = "FILE")]
+    train: PathBuf,
+    /// Labelled rows to choose the best epoch with; a tenth of the rows to learn from by default. Never test with them.
+    #[arg(long, value_name = "FILE")]
+    valid: Option<PathBuf>,
+    #[command(flatten)]
+    reading: input::Arguments,
+    /// The adapter's folder; made where it is not there.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Go on from the folder's checkpoint.
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
+    /// Replace the fine-tune that is in the folder.
+    #[arg(long)]
+    overwrite: bool,
+    /// Cut prompts to this many tokens. Without it, a text that does not fit into the model's context is an error.
+    #[arg(long, value_name = "TOKENS")]
+    limit_tokens: Option<usize>,
+    #[command(flatten)]
+    settings: Hyper,
+}
+
+/// Hyper-parameters as flags. What is not given comes from `--settings`, or has its default.
+#[derive(clap::Args)]
+struct Hyper {
+    /// Hyper-parameters as TOML, named as these flags; a flag goes before it.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Rank of the low-rank pairs [default: 8].
+    #[arg(long)]
+    rank: Option<usize>,
+    /// Their result is multiplied with alpha / rank [default: 16].
+    #[arg(long)]
+    alpha: Option<f64>,
+    /// Share of their inputs that each step leaves out [default: 0].
+    #[arg(long)]
+    dropout: Option<f64>,
+    /// Which matrices: query, key, value, output, gate, up, down (or PEFT's names) [default: all].
+    #[arg(long, value_delimiter = ',', value_parser = parse_projection)]
+    projections: Option<Vec<Projection>>,
+    /// How many layers, from the top; the others are computed once [default: a third of the model's].
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Passes over the rows [default: 3].
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Rows of a step [default: 16].
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Highest learning rate [default: 0.0002].
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Share of the steps in which the learning rate rises [default: 0.1].
+    #[arg(long)]
+    warmup: Option<f64>,
+    /// Weight decay [default: 0].
+    #[arg(long)]
+    weight_decay: Option<f64>,
+    /// Longest gradient [default: 1].
+    #[arg(long)]
+    clip: Option<f64>,
+    /// Epochs without a better validation before it stops [default: 2].
+    #[arg(long)]
+    patience: Option<usize>,
+    /// What a better validation is [default: log-loss].
+    #[arg(long, value_enum)]
+    criterion: Option<CriterionChoice>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum CriterionChoice {
+    LogLoss,
+    MacroF1,
+}
+
+fn parse_projection(name: &str) -> std::result::Result<Projection, String> {
+    Projection::from_name(name.trim()).ok_or_else(|| {
+        let names = Projection::ALL.map(Projection::name).join(", ");
+        format!("there is no such matrix; a layer has {names}")
+    })
+}
+
+impl Hyper {
+    fn read(&self, seed: u64) -> Result<Settings> {
+        let from_file = self.settings.as_ref().map(|path| {
+            let named = |error: Error| error.at_file(path.display().to_string());
+            let text = std::fs::read_to_string(path).map_err(|error| named(error.into()))?;
+            Settings::from_toml(&text).map_err(named)
+        });
+        let mut settings = from_file.transpose()?.unwrap_or(Settings { seed, ..Settings::default() });
+        fn set<T: Clone>(to: &mut T, flag: &Option<T>) {
+            if let Some(value) = flag {
+                to.clone_from(value);
+            }
+        }
+        set(&mut settings.rank, &self.rank);
+        set(&mut settings.alpha, &self.alpha);
+        set(&mut settings.dropout, &self.dropout);
+        set(&mut settings.projections, &self.projections);
+        set(&mut settings.epochs, &self.epochs);
+        set(&mut settings.batch, &self.batch);
+        set(&mut settings.lr, &self.lr);
+        set(&mut settings.warmup, &self.warmup);
+        set(&mut settings.weight_decay, &self.weight_decay);
+        set(&mut settings.clip, &self.clip);
+        set(&mut settings.patience, &self.patience);
+        settings.layers = self.layers.or(settings.layers);
+        if let Some(criterion) = self.criterion {
+            settings.criterion = match criterion {
+                CriterionChoice::LogLoss => Criterion::LogLoss,
+                CriterionChoice::MacroF1 => Criterion::MacroF1,
+            };
+        }
+        Ok(settings)
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A model, task or data set that cannot be read or does not fit; a folder that holds a fine-tune already or cannot be
+/// written to; training that diverges.
+pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
+    let settings = arguments.settings.read(arguments.reading.seed())?;
+    prepare_folder(arguments)?;
+    let task = read_task(&arguments.task)?;
+    let (training, validation) = data(arguments)?;
+    warn(&task, &training, &validation);
+    let model_sha256 = store::model_sha256(&arguments.model)?;
+    let classifier = load(&arguments.model, Choice::Cpu)?;
+    let prepared = pollster::block_on(quietly(async |control| classifier.prepare(&task, control).await))?;
+    classifier.report(&prepared).warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
+    let inputs = Inputs {
+        classifier: &classifier,
+        task: &prepared,
+        model_sha256: &model_sha256,
+        model_name: &arguments.model,
+        training: &training.examples,
+        validation: &validation.examples,
+        settings: &settings,
+        limit_tokens: arguments.limit_tokens,
+        folder: &arguments.out,
+    };
+    let shown = |error: Error| match error.line {
+        // A row's own error knows its line; only here is its file known.
+        Some(_) => error.at_file(arguments.train.display().to_string()),
+        None => error,
+    };
+    let bar = progress::bar("lower layers", progress::Unit::Rows);
+    let mut quiet = |_, _| {};
+    let mut control = Control::new(Cancel::default(), &mut quiet);
+    let mut observe = |event: &Event<'_>| show(&bar, event);
+    let outcome = pollster::block_on(train::finetune(&inputs, &mut control, &mut observe)).map_err(shown)?;
+    bar.finish_and_clear();
+    let curve = train::log::read(&arguments.out)?;
+    write_file(&arguments.out.join("loss.svg"), &train::picture::loss_curve(&curve).to_svg(&Default::default()))?;
+    eprintln!(
+        "wrote {}: adapter_config.json, adapter_model.safetensors, adapter.gguf, metrics.jsonl, loss.svg, checkpoint.safetensors",
+        arguments.out.display()
+    );
+    let mut output = Output::standard();
+    match json {
+        true => output.json(&outcome)?,
+        false => print(&mut output, &outcome)?,
+    }
+    output.flush()
+}
+
+/// Makes the folder, unless a fine-tune stands in it that nobody asked to replace or to go on with.
+fn prepare_folder(arguments: &Arguments) -> Result<()> {
+    let folder = &arguments.out;
+    let at = |error: std::io::Error| Error::from(error).at_file(folder.display().to_string());
+    let checkpoint = folder.join(train::checkpoint::FILE);
+    if checkpoint.exists() {
+        if arguments.overwrite {
+            std::fs::remove_file(&checkpoint).map_err(at)?;
+        } else if !arguments.resume {
+            return Err(Error::usage("there is a fine-tune in this folder already")
+                .at_file(folder.display().to_string())
+                .in_field("--out")
+                .help("go on with it: --resume; replace it: --overwrite; or give another folder"));
+        }
+    } else if arguments.resume {
+        eprintln!("note: there is no checkpoint in {} yet; starting anew", folder.display());
+    }
+    std::fs::create_dir_all(folder).map_err(at)
+}
+
+/// Rows to learn from and to validate with.
+fn data(arguments: &Arguments) -> Result<(Dataset, Dataset)> {
+    let mut training = input::read(&arguments.train, &arguments.reading, true)?;
+    let validation = match &arguments.valid {
+        Some(path) => input::read(path, &arguments.reading, true)?,
+        None => {
+            let parts = split::split(&training.examples, 0.1, arguments.reading.seed())?;
+            let pick =
+                |rows: &[usize]| -> Vec<Example> { rows.iter().map(|row| training.examples[*row].clone()).collect() };
+            let validation = Dataset { examples: pick(&parts.held_out), ..Dataset::default() };
+            eprintln!(
+                "note: {} of {} rows are set aside to choose the best epoch with",
+                validation.examples.len(),
+                training.examples.len()
+            );
+            training.examples = pick(&parts.fitted);
+            validation
+        }
+    };
+    Ok((training, validation))
+}
+
+fn warn(task: &Task, training: &Dataset, validation: &Dataset) {
+    let leaks = duplicates::across(&training.examples, &validation.examples).len();
+    if leaks > 0 {
+        eprintln!("warning: {leaks} validation rows have the text of a row to learn from; their numbers flatter");
+    }
+    if task.bias.method != BiasMethod::None {
+        eprintln!("note: the task corrects label bias; training and its validation leave that out");
+    }
+    for label in &task.labels {
+        if !training.examples.iter().any(|row| row.label.as_deref() == Some(label.name.as_str())) {
+            eprintln!("warning: no row to learn from has the label {:?}", label.name);
+        }
+    }
+}
+
+/// Draws progress; epochs are lines.
+fn show(bar: &ProgressBar, event: &Event<'_>) {
+    match event {
+        Event::Preparing(done, total) => progress::set(bar, *done, Some(*total)),
+        Event::Step { step, steps, loss, tokens_per_s } => {
+            if bar.message() == "lower layers" || *step == 1 {
+                bar.reset_eta();
+            }
+            bar.set_message(format!("loss {loss:.3}, {tokens_per_s:.0} tokens/s"));
+            progress::set(bar, *step as u64, Some(*steps as u64));
+        }
+        Event::Recorded(Record::Validation { epoch, train_loss, seconds, best, validation, .. }) => {
+            let trained = train_loss.map_or(String::new(), |loss| format!("train loss {loss:.4}, "));
+            let line = format!(
+                "epoch {epoch}: {trained}validation log loss {:.4}, macro-F1 {:.4}, accuracy {}, ECE {:.4} (n = {}){} · {seconds:.0} s",
+                validation.log_loss,
+                validation.macro_f1,
+                percent(validation.accuracy, 1),
+                validation.ece,
+                validation.n,
+                if *best { " · best" } else { "" },
+            );
+            bar.suspend(|| eprintln!("{line}"));
+        }
+        Event::Recorded(_) => {}
+    }
+}
+
+fn print(output: &mut Output, outcome: &Outcome) -> Result<()> {
+    let row =
+        |name: &str, before: f64, after: f64| vec![name.to_owned(), format!("{before:.4}"), format!("{after:.4}")];
+    let (before, best) = (&outcome.before, &outcome.best);
+    let rows = vec![
+        row("log loss", before.log_loss, best.log_loss),
+        row("macro-F1", before.macro_f1, best.macro_f1),
+        row("accuracy", before.accuracy, best.accuracy),
+        row("ECE", before.ece, best.ece),
+    ];
+    output.table(&["validation", "before", "after"], &rows)?;
+    output.line(&format!(
+        "epoch {} of {}{}; {} layers, {} trained numbers, {:.0} s, {:.0} tokens/s; adapter SHA-256 {}",
+        outcome.best_epoch,
+        outcome.epochs,
+        if outcome.stopped_early { ", stopped because validation got no better" } else { "" },
+        outcome.layers,
+        outcome.parameters,
+        outcome.seconds,
+        outcome.tokens_per_s,
+        outcome.adapter_sha256
+    ))
+}

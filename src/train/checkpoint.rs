@@ -1,0 +1,170 @@
+//! Where a fine-tune stands, as a file: enough to go on after a kill and end at the same adapter.
+//!
+//! Written after every epoch, to another name first, so that there is always one whole checkpoint. It says what it was
+//! made of; going on with anything else is refused.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::optimizer::AdamW;
+use super::settings::Settings;
+use super::validation::Validation;
+use crate::error::{Error, Result};
+
+/// File name in the adapter's folder.
+pub const FILE: &str = "checkpoint.safetensors";
+
+/// What a fine-tune is made of, besides the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeOf {
+    /// SHA-256 of the base's file.
+    pub model_sha256: String,
+    /// SHA-256 of the task.
+    pub task_sha256: String,
+    /// SHA-256 of the rows, those to learn from and those to validate with.
+    pub data_sha256: String,
+}
+
+/// The progress of a fine-tune.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs done.
+    pub epochs: usize,
+    /// The best epoch so far (counted from 1) and its validation.
+    pub best: Option<(usize, Validation)>,
+    /// The validation before any step.
+    pub before: Validation,
+    /// Lines of the metrics file that belong to these epochs.
+    pub lines: usize,
+    /// Seconds of computing.
+    pub seconds: f64,
+    /// Tokens trained on.
+    pub tokens: u64,
+}
+
+/// Everything that the next epoch depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// The settings.
+    pub settings: Settings,
+    /// Base, task and data.
+    pub made_of: MadeOf,
+    /// How far it is.
+    pub progress: Progress,
+    /// The trained numbers.
+    pub values: Vec<f32>,
+    /// The optimizer's memory.
+    pub optimizer: AdamW,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    settings: Settings,
+    made_of: MadeOf,
+    progress: Progress,
+    steps: usize,
+}
+
+impl Checkpoint {
+    /// Writes it into a folder.
+    ///
+    /// # Errors
+    /// A disk that is full or cannot be written; the checkpoint that was there before is then still there.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let header = Header {
+            settings: self.settings.clone(),
+            made_of: self.made_of.clone(),
+            progress: self.progress.clone(),
+            steps: self.optimizer.steps,
+        };
+        let header = serde_json::to_string(&header).map_err(|error| Error::internal(error.to_string()))?;
+        let lists = [("values", &self.values), ("first", &self.optimizer.first), ("second", &self.optimizer.second)];
+        let bytes = lists
+            .map(|(name, numbers)| (name, numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>()));
+        let failed = |error: safetensors::SafeTensorError| Error::internal(error.to_string());
+        let views = bytes.iter().map(|(name, bytes)| {
+            Ok((*name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).map_err(failed)?))
+        });
+        let views: Vec<_> = views.collect::<Result<_>>()?;
+        let metadata = std::iter::once(("candor.checkpoint".to_owned(), header)).collect();
+        let whole = safetensors::serialize(views, Some(metadata)).map_err(failed)?;
+        write_whole(&folder.join(FILE), &whole)
+    }
+
+    /// Reads the one in a folder; `None` if there is none.
+    ///
+    /// # Errors
+    /// A file that is no checkpoint.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let named = |error: Error| error.at_file(path.display().to_string());
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(named(error.into())),
+        };
+        Self::from_bytes(&bytes).map(Some).map_err(named)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let broken =
+            |what: &str| Error::format(format!("this is no checkpoint: {what}")).help("start anew with --overwrite");
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(&error.to_string()))?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| broken(&error.to_string()))?;
+        let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get("candor.checkpoint"));
+        let header: Header = serde_json::from_str(header.ok_or_else(|| broken("it has no header"))?)
+            .map_err(|error| broken(&error.to_string()))?;
+        let list = |name: &str| -> Result<Vec<f32>> {
+            let tensor = tensors.tensor(name).map_err(|error| broken(&error.to_string()))?;
+            if tensor.dtype() != Dtype::F32 {
+                return Err(broken("its numbers are not float32"));
+            }
+            Ok(tensor.data().as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect())
+        };
+        let (values, first, second) = (list("values")?, list("first")?, list("second")?);
+        if values.len() != first.len() || values.len() != second.len() {
+            return Err(broken("its lists differ in length"));
+        }
+        let optimizer = AdamW { steps: header.steps, first, second };
+        let Header { settings, made_of, progress, .. } = header;
+        Ok(Self { settings, made_of, progress, values, optimizer })
+    }
+
+    /// Refuses to go on with other settings, or another base, task or data.
+    ///
+    /// # Errors
+    /// What differs, by name.
+    pub fn check(&self, settings: &Settings, made_of: &MadeOf) -> Result<()> {
+        let differs = [
+            (self.made_of.model_sha256 != made_of.model_sha256, "the model's file"),
+            (self.made_of.task_sha256 != made_of.task_sha256, "the task"),
+            (self.made_of.data_sha256 != made_of.data_sha256, "the data"),
+            (self.settings != *settings, "a setting"),
+        ];
+        match differs.into_iter().find(|(differs, _)| *differs) {
+            Some((_, what)) => Err(Error::input(format!("{what} has changed since the checkpoint was written"))
+                .help("go on with what it was started with, or start anew with --overwrite")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes a file under another name first, so that it is there whole or as it was.
+///
+/// # Errors
+/// A disk that is full or cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = path.with_extension("part");
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
+        let _ = std::fs::remove_file(&partial);
+        Error::from(error).at_file(path.display().to_string())
+    })
+}

@@ -1,0 +1,388 @@
+//! A fine-tune from the first step to the last.
+//!
+//! What it writes into its folder: the best epoch's adapter in both formats, a checkpoint after every epoch, and
+//! `metrics.jsonl`, a line for every few steps and one for every epoch. Everything random is a function of the seed and
+//! of the epoch or step it belongs to, so a run that was killed goes on from its checkpoint to the same adapter.
+
+use std::path::Path;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::{Checkpoint, MadeOf, Progress};
+use super::frozen::Frozen;
+use super::layer::kept_numbers;
+use super::log::{Log, Record};
+use super::optimizer::{AdamW, clip};
+use super::output;
+use super::parameters::Parameters;
+use super::pieces::{Dropout, mixed};
+use super::rows::Rows;
+use super::sequences::{Sequences, TrainingRow};
+use super::settings::Settings;
+use super::stack::{Stack, Target};
+use super::validation::Validation;
+use crate::classify::{Classifier, PreparedTask};
+use crate::dataset::Example;
+use crate::engine::Control;
+use crate::engine::cpu::head::read_logits;
+use crate::error::{Error, Kind, Result};
+use crate::platform;
+use crate::stats::rows::log_share;
+
+/// Bytes that a pass may keep for its backward half.
+const PASS_BYTES: usize = 384 << 20;
+/// Lines of steps in the metrics file, at most about this many.
+const STEP_LINES: usize = 400;
+
+/// What a fine-tune is given.
+pub struct Inputs<'a> {
+    /// The model, without an adapter.
+    pub classifier: &'a Classifier,
+    /// The task, made ready with it.
+    pub task: &'a PreparedTask,
+    /// SHA-256 of the model's file.
+    pub model_sha256: &'a str,
+    /// What to call the model in the adapter.
+    pub model_name: &'a str,
+    /// Rows to learn from.
+    pub training: &'a [Example],
+    /// Rows to validate with.
+    pub validation: &'a [Example],
+    /// The settings.
+    pub settings: &'a Settings,
+    /// Cut prompts to this many tokens; without it a text that is too long is an error.
+    pub limit_tokens: Option<usize>,
+    /// Where everything is written; must exist.
+    pub folder: &'a Path,
+}
+
+/// What happened, while it happens.
+pub enum Event<'a> {
+    /// Lower layers of this many of so many tokens are computed.
+    Preparing(u64, u64),
+    /// A line of the metrics file was written.
+    Recorded(&'a Record),
+    /// A step is done: its number, how many there are, its loss, tokens a second so far.
+    Step {
+        /// Steps done.
+        step: usize,
+        /// All steps.
+        steps: usize,
+        /// Mean loss of its rows.
+        loss: f64,
+        /// Tokens trained on a second.
+        tokens_per_s: f64,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Outcome {
+    /// The epoch whose adapter was kept, counted from 1.
+    pub best_epoch: usize,
+    /// Its validation.
+    pub best: Validation,
+    /// The validation before any step.
+    pub before: Validation,
+    /// Epochs done.
+    pub epochs: usize,
+    /// Whether it stopped because validation got no better.
+    pub stopped_early: bool,
+    /// How many layers were trained.
+    pub layers: usize,
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Seconds, lower layers and validation included.
+    pub seconds: f64,
+    /// Tokens trained on a second, all epochs, without validation.
+    pub tokens_per_s: f64,
+    /// SHA-256 of the adapter.
+    pub adapter_sha256: String,
+}
+
+/// Fine-tunes, going on from the folder's checkpoint if there is one.
+///
+/// # Errors
+/// Rows or settings that cannot be used; a checkpoint of something else; a loss that is no number (the best adapter so
+/// far and the last checkpoint are kept); a disk that is full; a cancel.
+pub async fn finetune(
+    inputs: &Inputs<'_>,
+    control: &mut Control<'_>,
+    observe: &mut dyn FnMut(&Event<'_>),
+) -> Result<Outcome> {
+    let started = platform::now();
+    let (engine, settings) = (inputs.classifier.engine(), inputs.settings);
+    let config = engine.config();
+    settings.check(config)?;
+    let model = engine.cpu();
+    if engine.adapter().is_some() {
+        return Err(Error::usage("an adapter is trained on the base alone, but the model has one already"));
+    }
+    let limit = inputs.limit_tokens.unwrap_or(usize::MAX).min(config.context);
+    let limit = (limit, inputs.limit_tokens.is_some());
+    let tokenizer = inputs.classifier.tokenizer();
+    let sequences = Sequences::new(inputs.task, tokenizer, inputs.training, inputs.validation, limit)?;
+    let made_of = MadeOf {
+        model_sha256: inputs.model_sha256.to_owned(),
+        task_sha256: inputs.task.task().sha256(),
+        data_sha256: data_sha256(&[inputs.training, inputs.validation]),
+    };
+    let checkpoint = Checkpoint::read(inputs.folder)?;
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.check(settings, &made_of).map_err(|error| error.at_file(inputs.folder.display().to_string()))?;
+    }
+
+    let layers = settings.trained_layers(config.layers);
+    let first = config.layers - layers;
+    let kept = inputs.folder.join("lower-layers.f32");
+    let frozen = {
+        let mut tell = |done, total: Option<u64>| observe(&Event::Preparing(done, total.unwrap_or(0)));
+        let mut preparing = Control::new(control.cancel_flag(), &mut tell);
+        Frozen::new((config, model), first, inputs.task, &sequences, &kept, &mut preparing).await?
+    };
+    let pass_tokens = (PASS_BYTES / (layers * kept_numbers(config) * size_of::<f32>())).clamp(64, 2048);
+    let stack = Stack::new(config, model, first);
+    let mut run = Run { inputs, sequences: &sequences, frozen, stack, pass_tokens };
+
+    let mut parameters = Parameters::new(config, settings);
+    let mut optimizer = AdamW::new(parameters.values.len());
+    let mut progress = match checkpoint {
+        Some(checkpoint) if checkpoint.values.len() == parameters.values.len() => {
+            parameters.values = checkpoint.values;
+            optimizer = checkpoint.optimizer;
+            checkpoint.progress
+        }
+        Some(_) => {
+            return Err(
+                Error::format("the checkpoint has other shapes than the model").at_file(super::checkpoint::FILE)
+            );
+        }
+        None => {
+            let before = run.validate(&parameters, control).await?;
+            Progress { epochs: 0, best: None, before, lines: 0, seconds: 0.0, tokens: 0 }
+        }
+    };
+    let mut log = Log::open(inputs.folder, progress.lines)?;
+    if progress.epochs == 0 {
+        let record = Record::Validation {
+            epoch: 0,
+            step: 0,
+            train_loss: None,
+            seconds: 0.0,
+            best: false,
+            validation: progress.before,
+        };
+        log.write(&record)?;
+        observe(&Event::Recorded(&record));
+    }
+    let steps_per_epoch = sequences.training.len().div_ceil(settings.batch);
+    let steps = steps_per_epoch * settings.epochs;
+    let is_stale =
+        |progress: &Progress| progress.best.is_some_and(|(best, _)| progress.epochs - best >= settings.patience);
+    let (earlier, mut training_seconds, mut tokens_here) = (progress.seconds, 0.0, 0);
+    while progress.epochs < settings.epochs && !is_stale(&progress) {
+        let epoch = progress.epochs + 1;
+        let epoch_started = platform::now();
+        let order = shuffled(sequences.training.len(), settings.seed, epoch);
+        let mut losses = Vec::with_capacity(steps_per_epoch);
+        let mut since = Since::default();
+        for rows in order.chunks(settings.batch) {
+            control.pace().await?;
+            let step = optimizer.steps;
+            let mut gradient = vec![0.0; parameters.values.len()];
+            let (loss, tokens) = run.step(&parameters, rows, step, &mut gradient)?;
+            let length = clip(&mut gradient, settings.clip);
+            if !loss.is_finite() || !length.is_finite() {
+                return Err(diverged(step + 1, epoch, settings, &progress));
+            }
+            let rate = settings.learning_rate(step, steps);
+            optimizer.step(&mut parameters.values, &gradient, rate, settings.weight_decay);
+            losses.push(loss);
+            progress.tokens += tokens as u64;
+            tokens_here += tokens;
+            since.add(loss, length);
+            let speed = tokens_here as f64 / (training_seconds + platform::now() - epoch_started).max(1e-9);
+            observe(&Event::Step { step: step + 1, steps, loss, tokens_per_s: speed });
+            if (step + 1).is_multiple_of(steps.div_ceil(STEP_LINES)) {
+                let record = std::mem::take(&mut since).record(epoch, step + 1, rate);
+                log.write(&record)?;
+                observe(&Event::Recorded(&record));
+            }
+        }
+        training_seconds += platform::now() - epoch_started;
+        let validation = run.validate(&parameters, control).await?;
+        let better = progress.best.is_none_or(|(_, best)| validation.is_better_than(&best, settings.criterion));
+        if better {
+            progress.best = Some((epoch, validation));
+            let adapter = parameters.adapter(inputs.model_sha256)?;
+            output::write(inputs.folder, &adapter, config, inputs.model_name, settings.dropout)?;
+        }
+        progress.epochs = epoch;
+        progress.seconds = earlier + platform::now() - started;
+        let train_loss = Some(losses.iter().sum::<f64>() / losses.len().max(1) as f64);
+        let record = Record::Validation {
+            epoch,
+            step: optimizer.steps,
+            train_loss,
+            seconds: progress.seconds,
+            best: better,
+            validation,
+        };
+        log.write(&record)?;
+        observe(&Event::Recorded(&record));
+        progress.lines = log.lines();
+        Checkpoint {
+            settings: settings.clone(),
+            made_of: made_of.clone(),
+            progress: progress.clone(),
+            values: parameters.values.clone(),
+            optimizer: optimizer.clone(),
+        }
+        .write(inputs.folder)?;
+    }
+    let (best_epoch, best) = progress.best.ok_or_else(|| Error::internal("no epoch was done"))?;
+    let adapter_sha256 = output::read(inputs.folder, config)?.sha256();
+    Ok(Outcome {
+        best_epoch,
+        best,
+        before: progress.before,
+        epochs: progress.epochs,
+        stopped_early: progress.epochs < settings.epochs,
+        layers,
+        parameters: parameters.values.len(),
+        seconds: progress.seconds,
+        tokens_per_s: if training_seconds > 0.0 { tokens_here as f64 / training_seconds } else { 0.0 },
+        adapter_sha256,
+    })
+}
+
+/// What steps and validation work on.
+struct Run<'a> {
+    inputs: &'a Inputs<'a>,
+    sequences: &'a Sequences,
+    frozen: Frozen<'a>,
+    stack: Stack<'a>,
+    pass_tokens: usize,
+}
+
+impl Run<'_> {
+    /// The mean loss of some rows, its gradient added to `gradient`, and the tokens that took.
+    fn step(
+        &mut self,
+        parameters: &Parameters,
+        rows: &[usize],
+        step: usize,
+        gradient: &mut [f32],
+    ) -> Result<(f64, usize)> {
+        let rows: Vec<&TrainingRow> = rows.iter().map(|row| &self.sequences.training[*row]).collect();
+        let of: Vec<usize> = rows.iter().map(|row| row.sequence).collect();
+        let (mut loss, mut tokens) = (0.0, 0);
+        let settings = self.inputs.settings;
+        for (index, pass) in self.sequences.passes(&of, self.prefix(), self.pass_tokens).into_iter().enumerate() {
+            let (places, x) = self.enter(&of[pass.clone()])?;
+            let weight = 1.0 / rows.len() as f32;
+            let targets = rows[pass].iter().zip(&places.segments).flat_map(|(row, segment)| {
+                let start = segment.end - row.answer.len();
+                row.answer.iter().enumerate().map(move |(at, token)| Target { row: start + at, token: *token, weight })
+            });
+            let targets: Vec<Target> = targets.collect();
+            let key = mixed(settings.seed ^ mixed((step as u64) << 20 | index as u64));
+            let dropout = (settings.dropout > 0.0).then_some(Dropout { share: settings.dropout, key });
+            tokens += places.count();
+            loss += self.stack.loss_and_gradient(parameters, &places, x, &targets, dropout, gradient);
+        }
+        Ok((loss, tokens))
+    }
+
+    async fn validate(&mut self, parameters: &Parameters, control: &mut Control<'_>) -> Result<Validation> {
+        let task = self.inputs.task;
+        let query = task.query();
+        let rows = &self.sequences.validation;
+        let of: Vec<usize> = rows.iter().flat_map(|row| &row.sequences).copied().collect();
+        let mut scores = Vec::with_capacity(of.len());
+        for pass in self.sequences.passes(&of, self.prefix(), self.pass_tokens) {
+            control.pace().await?;
+            let (places, x) = self.enter(&of[pass])?;
+            let wanted: Vec<usize> = places.segments.iter().map(|segment| segment.end - 1).collect();
+            let last = self.stack.last_rows(parameters, &places, x, &wanted);
+            scores.extend(self.stack.each_logits(&last, |_, logits| read_logits(logits, &query)));
+        }
+        let mut shares = Vec::new();
+        for scores in scores.chunks(task.paths().len()) {
+            let logshares = log_share(&task.label_logprobs(&query, scores))?;
+            shares.extend(logshares.iter().map(|share| share.exp().clamp(0.0, 1.0)));
+        }
+        let truth: Vec<usize> = rows.iter().map(|row| row.label).collect();
+        let names: Vec<String> = task.task().labels.iter().map(|label| label.name.clone()).collect();
+        Validation::new(shares, &truth, &names)
+    }
+
+    /// The rows of a pass over these sequences, as they enter the first trained layer.
+    fn enter(&mut self, sequences: &[usize]) -> Result<(Rows, Vec<f32>)> {
+        let all = &self.sequences.all;
+        let shared = sequences.first().is_some_and(|first| all[*first].shared);
+        let prefix = if shared { self.prefix() } else { 0 };
+        let rows = Rows::new(prefix, sequences.iter().map(|sequence| all[*sequence].tokens.len()));
+        let x = self.frozen.rows(shared, sequences.iter().map(|sequence| (*sequence, &all[*sequence])))?;
+        Ok((rows, x))
+    }
+
+    fn prefix(&self) -> usize {
+        self.inputs.task.prefix().len()
+    }
+}
+
+/// Steps since the last line of the metrics file.
+#[derive(Default)]
+struct Since {
+    steps: usize,
+    loss: f64,
+    gradient: f64,
+}
+
+impl Since {
+    fn add(&mut self, loss: f64, gradient: f64) {
+        self.steps += 1;
+        self.loss += loss;
+        self.gradient += gradient;
+    }
+
+    fn record(self, epoch: usize, step: usize, rate: f64) -> Record {
+        let steps = self.steps.max(1) as f64;
+        Record::Step { epoch, step, loss: self.loss / steps, rate, gradient: self.gradient / steps }
+    }
+}
+
+fn diverged(step: usize, epoch: usize, settings: &Settings, progress: &Progress) -> Error {
+    let kept = match progress.best {
+        Some((best, _)) => format!("the adapter of epoch {best} and the checkpoint of epoch {} are kept", epoch - 1),
+        None => "nothing was learned yet".to_owned(),
+    };
+    Error::new(Kind::Input, format!("the loss of step {step} is not a number; {kept}")).in_field("lr").help(format!(
+        "lower --lr (it is {}) or --clip (it is {}), and start anew with --overwrite",
+        settings.lr, settings.clip
+    ))
+}
+
+fn shuffled(count: usize, seed: u64, epoch: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(mixed(seed ^ mixed(epoch as u64))));
+    order
+}
+
+fn data_sha256(parts: &[&[Example]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        for row in *part {
+            let label = row.label.as_deref().unwrap_or_default();
+            hash.update(format!("{} {}\n", row.text.len(), label.len()));
+            hash.update(&row.text);
+            hash.update(label);
+        }
+        hash.update("end\n");
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
