@@ -142,3 +142,14 @@ fn task_files_are_those_in_the_folder() {
     built_in.sort();
     assert_eq!(names, built_in);
 }
+
+#[test]
+fn tasks_to_fine_tune_on_are_right_and_have_no_examples() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tasks/fine-tuning");
+    let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 4);
+    for path in files {
+        let task = Task::from_toml(fs::read(&path).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(task.examples.is_empty() && task.advice().is_empty(), "{}: {:?}", path.display(), task.advice());
+    }
+}
