@@ -40,7 +40,7 @@ fn embedded(engine: &Engine, tokens: &[u32]) -> Vec<f32> {
     let width = engine.config().width;
     let mut x = vec![0.0; tokens.len() * width];
     for (token, row) in tokens.iter().zip(x.chunks_exact_mut(width)) {
-        engine.cpu().unwrap().weights().embedding.unpack_row(*token as usize, row);
+        engine.cpu().weights().embedding.unpack_row(*token as usize, row);
     }
     x
 }
@@ -61,7 +61,7 @@ fn gradients_equal_candles_autograd() {
         let settings = Settings { rank: 3, layers: Some(layers), ..Settings::default() };
         let parameters = parameters(config, &settings);
         let first = config.layers - layers;
-        let stack = Stack::new(config, engine.cpu().unwrap(), first);
+        let stack = Stack::new(config, engine.cpu(), first);
         let (rows, tokens, targets) = batch();
         let x = embedded(&engine, &tokens);
         let mut gradient = vec![0.0; parameters.values.len()];
@@ -81,7 +81,7 @@ fn gradients_equal_finite_differences() {
     let config = engine.config();
     let settings = Settings { rank: 2, layers: Some(config.layers), ..Settings::default() };
     let parameters = parameters(config, &settings);
-    let stack = Stack::new(config, engine.cpu().unwrap(), 0);
+    let stack = Stack::new(config, engine.cpu(), 0);
     let (rows, tokens, targets) = batch();
     let loss = |values: Vec<f32>, gradient: &mut [f32]| {
         let mut moved = parameters.clone();
@@ -123,7 +123,7 @@ fn with_zeros_the_forward_pass_is_the_engines_to_the_bit_and_with_an_adapter_it_
         }))
     };
     let trained = |engine: &Engine, parameters: &Parameters| {
-        let stack = Stack::new(&config, engine.cpu().unwrap(), 0);
+        let stack = Stack::new(&config, engine.cpu(), 0);
         stack.last_rows(parameters, &rows, embedded(engine, &tokens), &ends)
     };
     let zeros = Parameters::new(&config, &settings);
@@ -148,7 +148,7 @@ fn candle_gradient(
     targets: &[Target],
 ) -> (f64, Vec<f32>) {
     let (config, device) = (engine.config(), Device::Cpu);
-    let weights = engine.cpu().unwrap().weights();
+    let weights = engine.cpu().weights();
     let unpacked = |matrix: &Matrix| {
         let mut numbers = vec![0.0; matrix.rows() * matrix.columns()];
         matrix.unpack_rows(0, &mut numbers);
@@ -410,7 +410,7 @@ fn the_last_rows_of_the_base_are_what_the_head_reads() {
         let rows = engine.last_rows(&empty, &batch, control).await.unwrap();
         let query = Query { gather: vec![11], top: 0 };
         let scores = engine.score(&empty, &batch, &query, control).await.unwrap();
-        let head = engine.cpu().unwrap().weights().head();
+        let head = engine.cpu().weights().head();
         for (row, scores) in rows.chunks(engine.config().width).zip(scores) {
             let mut weights = vec![0.0; head.rows() * head.columns()];
             head.unpack_rows(0, &mut weights);
