@@ -42,22 +42,27 @@ pub enum Kernel {
     Gather,
     /// Head: the most likely tokens and a few more.
     Candidates,
+    /// Multiply-adds in registers, to be measured.
+    PeakArithmetic,
+    /// Bytes copied, to be measured.
+    PeakCopy,
 }
 
 /// The shader files, by name.
-pub const SHADERS: [(&str, &str); 6] = [
+pub const SHADERS: [(&str, &str); 7] = [
     ("matrix", include_str!("shaders/matrix.wgsl")),
     ("rms_norm", include_str!("shaders/rms_norm.wgsl")),
     ("rope", include_str!("shaders/rope.wgsl")),
     ("attention", include_str!("shaders/attention.wgsl")),
     ("pick", include_str!("shaders/pick.wgsl")),
     ("head", include_str!("shaders/head.wgsl")),
+    ("peak", include_str!("shaders/peak.wgsl")),
 ];
 
 impl Kernel {
     /// Every kernel.
     #[cfg(test)]
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Multiply,
         Self::Embed,
         Self::RmsNorm,
@@ -68,6 +73,8 @@ impl Kernel {
         Self::Summary,
         Self::Gather,
         Self::Candidates,
+        Self::PeakArithmetic,
+        Self::PeakCopy,
     ];
 
     /// Its file in [`SHADERS`], its entry point, and its storage buffers by binding. Binding 0 is always the sizes.
@@ -86,6 +93,8 @@ impl Kernel {
             Self::Slices => ("head", "slices", &[(1, Read), (2, Write)]),
             Self::Summary => ("head", "summary", &[(2, Write), (3, Write)]),
             Self::Gather => ("head", "gather", &[(1, Read), (4, Read), (5, Write)]),
+            Self::PeakArithmetic => ("peak", "arithmetic", &[(1, Read), (2, Write)]),
+            Self::PeakCopy => ("peak", "copy", &[(1, Read), (2, Write)]),
             Self::Candidates => ("head", "candidates", &[(1, Read), (3, Write), (6, Write), (7, Write)]),
         }
     }

@@ -14,6 +14,7 @@ mod head;
 mod kernels;
 mod layout;
 mod matrix;
+pub mod measure;
 #[cfg(test)]
 mod tests;
 
@@ -26,13 +27,13 @@ pub use self::forward::DevicePrefix;
 use self::forward::{Before, Forward, Inputs, Scratch, longer_prefix};
 use self::head::Head;
 use self::kernels::{Kernels, Recording};
-use self::matrix::{Matrix, Product, then};
+use self::matrix::Matrix;
 use crate::engine::Control;
 use crate::engine::batch::{PackedBatch, Query, SegmentScores};
 use crate::engine::config::ModelConfig;
 use crate::engine::weights::{Loader, WeightsOf};
 use crate::error::{Error, Result};
-use crate::gguf::{GgufFile, QuantizedType};
+use crate::gguf::GgufFile;
 use crate::platform;
 
 /// Rows of logits that are held at once.
@@ -79,40 +80,6 @@ pub fn refusal(config: &ModelConfig) -> Option<String> {
         return Some(format!("heads of {} dimensions are no multiple of 4", config.head_width));
     }
     None
-}
-
-/// Seconds that an adapter takes for the product of a matrix with `x` (tokens × columns), once it is warm.
-///
-/// # Errors
-/// No device, or one that fails.
-pub async fn time_product(
-    adapter: &Adapter,
-    kind: QuantizedType,
-    rows: usize,
-    columns: usize,
-    bytes: &[u8],
-    x: &[f32],
-) -> Result<f64> {
-    let device = adapter.open().await?;
-    let kernels = Kernels::default();
-    let matrix = Matrix::new(&device, kind, rows, columns, bytes)?;
-    let tokens = x.len() / columns;
-    let x = device.buffer_of(x);
-    let out = device.buffer((tokens * matrix.stride() * 4) as u64);
-    let mut seconds = f64::INFINITY;
-    // The first makes the pipeline.
-    for _ in 0..3 {
-        let started = platform::now();
-        let results = device.results(16);
-        let mut recording = Recording::new(&device, &kernels);
-        let product = Product { x: &x, first_token: 0, tokens, out: &out, then: then::STORE, bias: None };
-        matrix.multiply(&mut recording, product);
-        recording.copy(&out, 0, &results, 0, 16);
-        recording.submit();
-        device.read(&results).await?;
-        seconds = seconds.min(platform::now() - started);
-    }
-    Ok(seconds)
 }
 
 impl GpuModel {
