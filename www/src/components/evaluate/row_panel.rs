@@ -20,9 +20,15 @@ pub fn RowPanel(
 ) -> impl IntoView {
     let study = study();
     let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(opened.with(Option::is_some)));
+    // Each follows the other, and sets it only where it differs: two that set blindly would never rest.
     Effect::new(move |_| {
-        if !open.get() {
+        let wanted = opened.with(Option::is_some);
+        if open.get_untracked() != wanted {
+            open.set(wanted);
+        }
+    });
+    Effect::new(move |_| {
+        if !open.get() && opened.with_untracked(Option::is_some) {
             opened.set(None);
         }
     });
