@@ -68,7 +68,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     bias.iter().for_each(|summary| eprintln!("note: {summary}"));
 
     let ids: Vec<&str> = data.examples.iter().map(|row| row.id.as_str()).collect();
-    let key = made_of(parts_of_run(&model, &task, &data, arguments)?.iter().map(String::as_str));
+    let key =
+        made_of(parts_of_run(&model, adapter_facts.as_ref(), &task, &data, arguments)?.iter().map(String::as_str));
     let unfinished = Unfinished::open(&arguments.out, &key, &ids)?;
     if unfinished.rows > 0 {
         eprintln!("note: {} of {} rows were predicted before; going on with the others", unfinished.rows, ids.len());
@@ -119,8 +120,15 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
 }
 
 /// Everything that changes a prediction.
-fn parts_of_run(model: &Named, task: &Task, data: &Dataset, arguments: &Arguments) -> Result<Vec<String>> {
-    let mut parts = vec![model.sha256.clone(), task.sha256(), arguments.scoring.choices()?];
+fn parts_of_run(
+    model: &Named,
+    adapter: Option<&Named>,
+    task: &Task,
+    data: &Dataset,
+    arguments: &Arguments,
+) -> Result<Vec<String>> {
+    let adapter = adapter.map_or_else(String::new, |adapter| adapter.sha256.clone());
+    let mut parts = vec![model.sha256.clone(), adapter, task.sha256(), arguments.scoring.choices()?];
     for row in &data.examples {
         parts.push(row.id.clone());
         parts.push(row.text.clone());
