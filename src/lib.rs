@@ -6,7 +6,7 @@
 //! | floor | modules | what |
 //! |---|---|---|
 //! | 7 | [`cli`] (and the `www` crate, which uses floors 0–2) | what people touch |
-//! | 6 | [`evaluate`], `train` (native) | a data set through a classifier; fine-tuning |
+//! | 6 | [`evaluate`], `train`, `baselines` (native) | a data set through a classifier; fine-tuning; what any model must beat |
 //! | 5 | [`classify`] | prefix cache, label scores → prediction |
 //! | 4 | [`engine`] | one decoder described by data, a forward pass per backend |
 //! | 3 | [`gguf`], [`tokenizer`] | what a model file holds |
@@ -14,6 +14,8 @@
 //! | 1 | [`stats`], [`chart`], [`task`], [`dataset`] | pure: no engine, no IO |
 //! | 0 | [`error`], [`platform`], [`numeric`] | what everything needs |
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod baselines;
 pub mod chart;
 pub mod classify;
 #[cfg(not(target_arch = "wasm32"))]

@@ -49,12 +49,26 @@ pub struct Prediction {
     /// Conformal set of labels, most likely first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<Vec<String>>,
+    /// What the model said when it was asked how sure it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbalized: Option<Verbalized>,
     /// Why the calibrator behind `confidence` does not belong here, where it was forced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrator_forced: Option<String>,
     /// Whether `label` equals `expected`, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correct: Option<bool>,
+}
+
+/// A model's own word for how sure it is, from 0 to 100: read off the probabilities of all 101 numbers, not sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Verbalized {
+    /// The expected number, given that it answers with one, divided by 100.
+    pub expected: f64,
+    /// The likeliest number divided by 100.
+    pub mode: f64,
+    /// The probability that it answers with a number at all.
+    pub mass: f64,
 }
 
 /// A label's part of a prediction.

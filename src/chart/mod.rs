@@ -78,6 +78,7 @@ pub use risk_coverage::{RiskCoverage, RiskPoint};
 pub use sample_size::{SampleSizePanel, SampleSizePanels, SampleSizePoint};
 pub use smooth::{SmoothDiagram, SmoothPoint};
 pub use square::{BandPoint, CurvePoint};
+pub use svg::escape;
 pub use table::{Align, Cell, Column, Table};
 pub use theme::{Theme, stylesheet};
 

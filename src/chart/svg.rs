@@ -184,7 +184,7 @@ fn number_into(out: &mut String, value: f64) {
 }
 
 /// Text made safe for the content and the attributes of XML and HTML.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape_into(&mut out, text);
     out

@@ -1,15 +1,18 @@
 //! A loaded model and a task become predictions.
 //!
 //! The task's frame is tokenized once, what all its prompts begin with is computed once ([`prepared`]), and each text
-//! costs only its own tokens. The labels' probabilities are read off the full next-token distribution ([`scores`]).
+//! costs only its own tokens. The labels' probabilities are read off the full next-token distribution ([`scores`]); how
+//! sure the model says it is can be asked as well ([`HowSure`]).
 //! Nothing here is native or web: the worker and the command line call the same functions.
 
 mod prepared;
 mod scores;
+mod verbalized;
 
 use std::io::{Read, Seek};
 
 pub use self::prepared::PreparedTask;
+pub use self::verbalized::HowSure;
 use crate::engine::{Adapter, Cancel, Choice, Control, Engine, PackedBatch, Prefix, Query};
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
@@ -239,6 +242,20 @@ impl Classifier {
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
         scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
+    }
+
+    /// Answers several tasks about one text, in their order; what their prompts have in common is computed once.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn classify_once(
+        &self,
+        tasks: &[&PreparedTask],
+        text: &str,
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Classification>> {
+        scores::classify_once(tasks, &self.engine, &self.tokenizer, text, options, control).await
     }
 
     /// The most likely next tokens after a prompt taken as it is, with the prompt's token ids.

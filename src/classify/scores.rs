@@ -45,6 +45,49 @@ pub(super) async fn classify(
         .collect()
 }
 
+/// Answers several tasks about one text: what their prompts have in common is computed once, and all their contexts in
+/// one short batch.
+pub(super) async fn classify_once(
+    tasks: &[&PreparedTask],
+    engine: &Engine,
+    tokenizer: &Tokenizer,
+    text: &str,
+    options: &Options,
+    control: &mut Control<'_>,
+) -> Result<Vec<Classification>> {
+    let started = platform::now();
+    let mut asked = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        asked.extend(prompts(task, engine, tokenizer, &[text], options.limit_tokens)?);
+    }
+    let Some(first) = tasks.first() else { return Ok(Vec::new()) };
+    // The tasks' own prefixes end where their texts begin, unless a prompt was cut or merges there.
+    let shared = asked.iter().all(|prompt| prompt.reused == first.prefix.len() && prompt.reused > 0);
+    let prefix = if shared { first.prefix.clone() } else { Prefix::empty(engine.config()) };
+    let reused = prefix.len();
+    let mut gather: Vec<u32> = tasks.iter().flat_map(|task| gathered(task)).collect();
+    gather.sort_unstable();
+    gather.dedup();
+    let query = Query { gather, top: options.top };
+    let endings: Vec<Vec<u32>> = (tasks.iter().zip(&asked))
+        .flat_map(|(task, prompt)| {
+            task.trie.contexts().iter().map(|context| [&prompt.ids[reused..], &context.path].concat())
+        })
+        .collect();
+    let scored = score_endings(engine, prefix, &endings, &query, control).await?;
+    let seconds = (platform::now() - started) / tasks.len() as f64;
+    let mut scores = scored.as_slice();
+    (tasks.iter().zip(&asked))
+        .map(|(task, prompt)| {
+            let (own, rest) = scores.split_at(task.trie.contexts().len());
+            scores = rest;
+            let mut result = describe(task, tokenizer, &query, text, prompt, own)?;
+            result.seconds = seconds;
+            Ok(result)
+        })
+        .collect()
+}
+
 /// The labels' log-probabilities for each text, before any correction.
 pub(super) async fn label_logprobs(
     task: &PreparedTask,
@@ -85,6 +128,10 @@ pub(super) fn label_masses(task: &PreparedTask, query: &Query, scores: &[Segment
     })
 }
 
+/// Contexts of a label trie from which on a prompt is computed once and kept for all of them: below, computing it again
+/// for each is cheaper than giving up the batch of many texts.
+const MANY_CONTEXTS: usize = 3;
+
 /// Scores every context of every prompt; results come prompt by prompt, contexts in the trie's order.
 async fn score(
     task: &PreparedTask,
@@ -94,6 +141,9 @@ async fn score(
     control: &mut Control<'_>,
 ) -> Result<Vec<SegmentScores>> {
     let contexts = task.trie.contexts();
+    if contexts.len() >= MANY_CONTEXTS {
+        return score_each(task, engine, prompts, query, control).await;
+    }
     let mut scored = vec![SegmentScores::default(); prompts.len() * contexts.len()];
     let empty = Prefix::empty(engine.config());
     for (prefix, shared) in [(&task.prefix, true), (&empty, false)] {
@@ -116,6 +166,42 @@ async fn score(
         }
     }
     Ok(scored)
+}
+
+/// The same prompt by prompt: each is computed once, then all its contexts in one short batch.
+async fn score_each(
+    task: &PreparedTask,
+    engine: &Engine,
+    prompts: &[Prompt],
+    query: &Query,
+    control: &mut Control<'_>,
+) -> Result<Vec<SegmentScores>> {
+    let paths: Vec<&[u32]> = task.trie.contexts().iter().map(|context| context.path.as_slice()).collect();
+    let mut scored = Vec::with_capacity(prompts.len() * paths.len());
+    for prompt in prompts {
+        let shared = if prompt.reused > 0 { task.prefix.clone() } else { Prefix::empty(engine.config()) };
+        let endings = paths.iter().map(|path| [&prompt.ids[prompt.reused..], path].concat());
+        scored.extend(score_endings(engine, shared, &endings.collect::<Vec<_>>(), query, control).await?);
+    }
+    Ok(scored)
+}
+
+/// Next-token distributions after each ending of one beginning: what the endings have in common is computed once.
+pub(super) async fn score_endings(
+    engine: &Engine,
+    mut prefix: Prefix,
+    endings: &[Vec<u32>],
+    query: &Query,
+    control: &mut Control<'_>,
+) -> Result<Vec<SegmentScores>> {
+    // Every ending keeps a token of its own: a distribution needs one to follow.
+    let shortest = endings.iter().map(Vec::len).min().unwrap_or(0).saturating_sub(1);
+    let common = (0..shortest).take_while(|&at| endings.iter().all(|ending| ending[at] == endings[0][at])).count();
+    if let Some(first) = endings.first() {
+        engine.extend(&mut prefix, &first[..common], control).await?;
+    }
+    let batch = PackedBatch::of(endings.iter().map(|ending| &ending[common..]))?;
+    engine.score(&prefix, &batch, query, control).await
 }
 
 /// Every token whose log-probability some context needs, ascending.
@@ -157,19 +243,23 @@ fn describe(
         confidence: total_probability,
         interval: None,
         set: None,
+        verbalized: None,
         calibrator_forced: None,
         correct: None,
     };
     let contexts = task.trie.contexts();
     let paths: usize = contexts.iter().map(|context| context.path.len()).sum();
+    let own = prompt.ids.len() - prompt.reused;
+    let once = contexts.len() >= MANY_CONTEXTS;
+    let tokens_computed = if once { own + contexts.len() - 1 } else { own * contexts.len() } + paths;
     Ok(Classification {
         labels: (names.iter().zip(&masses).zip(&shares))
             .map(|((name, mass), share)| label_score(task, tokenizer, name, mass, *share))
             .collect(),
         next: next_tokens(tokenizer, &scores[0].top, label_of),
         prompt_tokens: prompt.ids.len(),
-        tokens_computed: (prompt.ids.len() - prompt.reused) * contexts.len() + paths,
-        tokens_reused: prompt.reused * contexts.len(),
+        tokens_computed,
+        tokens_reused: prompt.reused * if once { 1 } else { contexts.len() },
         truncated: prompt.truncated.clone(),
         seconds: 0.0,
         warnings: warnings(text),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::input::{self, Rows};
 use super::output::{Output, one_line, percent};
 use super::scoring::{self, BATCH_TEXTS, BIAS_TEXTS};
-use super::{backend, progress, store};
+use super::{backend, progress, questions, store};
 use crate::classify::{Classifier, quietly};
 use crate::dataset::Example;
 use crate::engine::{Cancel, Choice, Control};
@@ -33,6 +33,16 @@ pub struct Arguments {
     out: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// Where results go, and whether as JSON.
+    fn output(&self, json: bool) -> Result<(Output, bool)> {
+        match &self.out {
+            Some(path) => Ok((Output::file(path)?, true)),
+            None => Ok((Output::standard(), json || self.texts == ["-"])),
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -40,6 +50,13 @@ pub struct Arguments {
 /// written.
 pub fn run(arguments: Arguments, json: bool) -> Result<()> {
     let mut rows = input::rows(&arguments.texts, arguments.input.as_deref(), &arguments.reading)?;
+    if let Some(set) = questions::read(&arguments.scoring.task)? {
+        let mut classifier = load(&arguments.scoring.model, arguments.scoring.backend.choice()?)?;
+        classifier.set_adapter(arguments.scoring.open_adapter()?)?;
+        let (mut output, json) = arguments.output(json)?;
+        let options = arguments.scoring.options();
+        return questions::classify(&set, &classifier, &mut rows, &options, &mut output, json);
+    }
     let task = read_task(&arguments.scoring.task)?;
     let adapter = arguments.scoring.open_adapter()?;
     let calibrator = arguments.scoring.open_calibrator(&task, adapter.as_ref())?;
@@ -56,10 +73,8 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
     }
 
     let options = arguments.scoring.options();
-    let (mut output, json) = match &arguments.out {
-        Some(path) => (Output::file(path)?, true),
-        None => (Output::standard(), json || arguments.texts == ["-"]),
-    };
+    let how_sure = arguments.scoring.how_sure(&task, &classifier)?;
+    let (mut output, json) = arguments.output(json)?;
     let bar = progress::bar("classified", progress::Unit::Rows);
     let single = rows.total() == Some(1);
     let mut done = 0;
@@ -67,7 +82,10 @@ pub fn run(arguments: Arguments, json: bool) -> Result<()> {
         let texts: Vec<&str> = batch.iter().map(|row| row.text.as_str()).collect();
         let mut quiet = |_, _| {};
         let mut control = Control::new(Cancel::default(), &mut quiet);
-        let results = pollster::block_on(classifier.classify_batch(&texts, &options, &mut control))?;
+        let mut results = pollster::block_on(classifier.classify_batch(&texts, &options, &mut control))?;
+        if let Some(question) = &how_sure {
+            pollster::block_on(question.ask(&classifier, &mut results, &options, &mut control))?;
+        }
         for (row, result) in batch.iter().zip(results) {
             say_warnings(row, &result, rows.is_stream());
             let result = finish.row(row, result)?;

@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 use super::classify::{load, read_task};
 use super::output::Output;
 use super::scoring::{self, BATCH_TEXTS, BIAS_TEXTS};
+use super::statistics::metrics;
 use super::statistics::promise::Promise;
-use super::statistics::{self, metrics, write_file};
 use super::unfinished::{Unfinished, made_of};
-use super::{input, progress, store};
-use crate::classify::{Classifier, quietly};
+use super::{input, progress, questions, run_folder, store};
+use crate::classify::{Classifier, HowSure, quietly};
 use crate::dataset::Dataset;
 use crate::engine::{Cancel, Control};
 use crate::error::{Error, Result};
-use crate::evaluate::report::report_of;
-use crate::evaluate::{DataFacts, Finish, Named, Repeats, RunFacts, RunMetrics};
+use crate::evaluate::{DataFacts, Finish, Named, Repeats, RunFacts};
 use crate::platform;
 use crate::task::Task;
+use crate::task::questions::QuestionSet;
 
 /// What the command takes.
 #[derive(clap::Args)]
@@ -51,11 +51,15 @@ pub struct Arguments {
 /// a run already or cannot be written to.
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let predictions_path = free(&arguments.out, arguments.overwrite)?;
+    if let Some(set) = questions::read(&arguments.scoring.task)? {
+        return ask(arguments, &set, json);
+    }
     let task = read_task(&arguments.scoring.task)?;
     let adapter = arguments.scoring.open_adapter()?;
     let calibrator = arguments.scoring.open_calibrator(&task, adapter.as_ref())?;
     let finish = arguments.scoring.finish(calibrator.as_ref(), &task)?;
-    let data = known_labels(input::read(&arguments.data, &arguments.reading, true)?, &task, arguments)?;
+    let data = input::read(&arguments.data, &arguments.reading, true)?;
+    let data = known_labels(data, &task, &arguments.data, arguments.reading.strict())?;
     let model = Named { name: arguments.scoring.model.clone(), sha256: store::model_sha256(&arguments.scoring.model)? };
     let shown_adapter = arguments.scoring.adapter.as_ref().map(|path| path.display().to_string());
     let adapter_facts = shown_adapter.zip(adapter.as_ref()).map(|(name, it)| Named { name, sha256: it.sha256() });
@@ -75,13 +79,12 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         eprintln!("note: {} of {} rows were predicted before; going on with the others", unfinished.rows, ids.len());
     }
     let started = platform::now();
-    let repeated = classify(&classifier, &data, &finish, arguments, &unfinished)?;
+    let how_sure = arguments.scoring.how_sure(&task, &classifier)?;
+    let repeated = classify(&classifier, &data, &finish, how_sure.as_ref(), arguments, &unfinished)?;
     let seconds = platform::now() - started;
     let computed_rows = data.examples.len() - unfinished.rows;
     unfinished.finish(&predictions_path)?;
 
-    let predictions = statistics::read(&predictions_path)?;
-    let computed = metrics::compute(&predictions, &arguments.metrics, metrics::SEED, Some(&task))?;
     let facts = RunFacts {
         model,
         adapter: adapter_facts,
@@ -98,12 +101,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         seconds,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let settings = arguments.promise.settings(metrics::SEED)?;
-    let report = report_of(&predictions, &computed, &report_name(&facts), report_facts(&facts), &settings)?;
-    write_file(&arguments.out.join("report.html"), &report.to_html())?;
-    let whole = RunMetrics { report: computed, run: facts };
-    let text = serde_json::to_string_pretty(&whole).map_err(|error| Error::internal(error.to_string()))?;
-    write_file(&arguments.out.join("metrics.json"), &(text + "\n"))?;
+    let whole = run_folder::finish(&arguments.out, facts, Some(&task), &arguments.metrics, &arguments.promise)?;
     let rate = computed_rows as f64 / seconds.max(1e-9);
     eprintln!(
         "wrote {}: predictions.jsonl, metrics.json, report.html ({} rows, {rate:.1} rows/s)",
@@ -138,6 +136,36 @@ fn parts_of_run(
     Ok(parts)
 }
 
+/// The same with a file of several questions.
+fn ask(arguments: &Arguments, set: &QuestionSet, json: bool) -> Result<()> {
+    let scoring = &arguments.scoring;
+    let data = input::read(&arguments.data, &arguments.reading, true)?;
+    let data = known_labels(data, &set.task, &arguments.data, arguments.reading.strict())?;
+    let model = Named { name: scoring.model.clone(), sha256: store::model_sha256(&scoring.model)? };
+    let adapter = scoring.open_adapter()?;
+    let name = scoring.adapter.as_ref().map(|path| path.display().to_string());
+    let adapter_facts = name.zip(adapter.as_ref()).map(|(name, it)| Named { name, sha256: it.sha256() });
+    let mut classifier = load(&scoring.model, scoring.backend.choice()?)?;
+    classifier.set_adapter(adapter)?;
+    let facts = RunFacts {
+        model,
+        adapter: adapter_facts,
+        task: Named { name: set.task.name.clone(), sha256: set.sha256() },
+        data: DataFacts {
+            name: arguments.data.display().to_string(),
+            rows: data.examples.len(),
+            left_out: data.left_out,
+            repeated: 0,
+        },
+        calibrator: None,
+        bias: None,
+        backend: classifier.model_info().backend,
+        seconds: 0.0,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    questions::eval(set, &classifier, &data, &scoring.options(), &arguments.out, facts, json)
+}
+
 /// The place of the run's predictions, if nothing stands there that should be kept.
 fn free(folder: &Path, overwrite: bool) -> Result<PathBuf> {
     let path = folder.join("predictions.jsonl");
@@ -151,9 +179,12 @@ fn free(folder: &Path, overwrite: bool) -> Result<PathBuf> {
 }
 
 /// The rows whose label the task has; the others are told and left out.
-fn known_labels(mut data: Dataset, task: &Task, arguments: &Arguments) -> Result<Dataset> {
+///
+/// # Errors
+/// No row left; with `strict`, a label that the task does not have.
+pub fn known_labels(mut data: Dataset, task: &Task, file: &Path, strict: bool) -> Result<Dataset> {
     let names: Vec<&str> = task.labels.iter().map(|label| label.name.as_str()).collect();
-    let shown = arguments.data.display().to_string();
+    let shown = file.display().to_string();
     let mut unknown: indexmap::IndexMap<String, (usize, u64)> = indexmap::IndexMap::new();
     data.examples.retain(|row| match &row.label {
         Some(label) if names.contains(&label.as_str()) => true,
@@ -169,7 +200,7 @@ fn known_labels(mut data: Dataset, task: &Task, arguments: &Arguments) -> Result
             .at_file(&shown)
             .help(help.clone())
     });
-    if arguments.reading.strict() || data.examples.is_empty() {
+    if strict || data.examples.is_empty() {
         let none = || Error::input("there are no labelled rows").at_file(&shown).help(help.clone());
         if let Some(problem) = problems.next().or_else(|| data.examples.is_empty().then(none)) {
             return Err(problem);
@@ -185,6 +216,7 @@ fn classify(
     classifier: &Classifier,
     data: &Dataset,
     finish: &Finish<'_>,
+    how_sure: Option<&HowSure>,
     arguments: &Arguments,
     unfinished: &Unfinished,
 ) -> Result<usize> {
@@ -196,7 +228,10 @@ fn classify(
     for batch in data.examples[unfinished.rows..].chunks(BATCH_TEXTS) {
         let mut quiet = |_, _| {};
         let mut control = Control::new(Cancel::default(), &mut quiet);
-        let results = pollster::block_on(repeats.classify(classifier, batch, &options, &mut control))?;
+        let mut results = pollster::block_on(repeats.classify(classifier, batch, &options, &mut control))?;
+        if let Some(question) = how_sure {
+            pollster::block_on(question.ask(classifier, &mut results, &options, &mut control))?;
+        }
         for (row, result) in batch.iter().zip(results) {
             super::classify::say_warnings(row, &result, false);
             output.json(&finish.row(row, result)?.prediction)?;
@@ -209,35 +244,4 @@ fn classify(
     bar.finish_and_clear();
     output.flush()?;
     Ok(repeats.rows())
-}
-
-fn report_name(facts: &RunFacts) -> String {
-    let tuned = if facts.adapter.is_some() { " with an adapter" } else { "" };
-    format!("{}{tuned} on {}", facts.model.name, facts.task.name)
-}
-
-/// How the run was made, for the end of the report.
-fn report_facts(facts: &RunFacts) -> Vec<(String, String)> {
-    let data = &facts.data;
-    let mut all = vec![
-        ("model".to_owned(), format!("{} (SHA-256 {})", facts.model.name, facts.model.sha256)),
-        ("task".to_owned(), format!("{} (SHA-256 {})", facts.task.name, facts.task.sha256)),
-        (
-            "data".to_owned(),
-            format!(
-                "{}: {}, {} left out, {} repeat an earlier text",
-                data.name,
-                crate::chart::format::counted(data.rows as u64, "row", "rows"),
-                data.left_out,
-                data.repeated
-            ),
-        ),
-        ("backend".to_owned(), facts.backend.clone()),
-        ("time".to_owned(), format!("{:.1} s", facts.seconds)),
-    ];
-    let adapter = |adapter: &Named| ("adapter".to_owned(), format!("{} (SHA-256 {})", adapter.name, adapter.sha256));
-    all.extend(facts.adapter.iter().map(adapter));
-    all.extend(facts.calibrator.iter().map(|calibrator| ("calibrator".to_owned(), calibrator.clone())));
-    all.extend(facts.bias.iter().map(|bias| ("label bias".to_owned(), bias.clone())));
-    all
 }

@@ -202,6 +202,17 @@ impl Arguments {
         self.seed
     }
 
+    /// Reads as the flags of these names would.
+    pub fn new(
+        text_field: Option<String>,
+        label_field: Option<String>,
+        label_from: Option<LabelFrom>,
+        limit: Option<usize>,
+        seed: u64,
+    ) -> Self {
+        Self { text_field, label_field, label_from, strict: false, limit, seed }
+    }
+
     /// Whether the first bad row ends it.
     pub fn strict(&self) -> bool {
         self.strict

@@ -8,6 +8,7 @@ mod adapter;
 mod backend;
 mod bench;
 mod classify;
+mod compare;
 mod eval;
 pub mod fetch;
 mod finetune;
@@ -18,9 +19,13 @@ mod merge;
 pub mod model;
 mod output;
 mod progress;
+mod questions;
+mod run_folder;
 mod scoring;
+mod serve;
 mod statistics;
 pub mod store;
+mod sweep;
 mod tokens;
 mod unfinished;
 
@@ -58,6 +63,12 @@ enum Command {
     Finetune(finetune::Arguments),
     /// Make one ordinary model file of a model and an adapter.
     Merge(merge::Arguments),
+    /// Runs side by side on the same rows: ranked, tested, with a page of pictures.
+    Compare(compare::Arguments),
+    /// Models, prompts, adapters, calibrators and baselines on the same rows, ending in a comparison.
+    Sweep(sweep::Arguments),
+    /// Answer over HTTP, with the web app beside it.
+    Serve(serve::Arguments),
     /// Every metric of a predictions file, with its interval; a report with pictures.
     Metrics(statistics::metrics::Arguments),
     /// Compare calibrators on labelled predictions, and fit one.
@@ -94,6 +105,9 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Eval(arguments) => eval::run(&arguments, json),
         Command::Finetune(arguments) => finetune::run(&arguments, json),
         Command::Merge(arguments) => merge::run(&arguments, json),
+        Command::Compare(arguments) => compare::run(&arguments, json),
+        Command::Sweep(arguments) => sweep::run(&arguments, json),
+        Command::Serve(arguments) => serve::run(&arguments, json),
         Command::Metrics(arguments) => statistics::metrics::run(&arguments, json),
         Command::Calibrate(arguments) => statistics::calibrate::run(&arguments, json),
         Command::Apply(arguments) => statistics::apply::run(&arguments, json),

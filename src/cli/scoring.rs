@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::statistics::read_calibrator;
 use super::{adapter, backend, store};
-use crate::classify::Options;
+use crate::classify::{Classifier, HowSure, Options, quietly};
 use crate::engine::Adapter;
 use crate::error::Result;
 use crate::evaluate::{Confidence, Finish};
@@ -30,7 +30,8 @@ pub struct Arguments {
     /// A fine-tuned adapter of the model: its folder, or a GGUF file.
     #[arg(long)]
     pub adapter: Option<PathBuf>,
-    /// Which number `confidence` is: the winner's probability over the whole vocabulary, or among the labels.
+    /// Which number `confidence` is: the winner's probability over the whole vocabulary, or among the labels; or what the
+    /// model says when it is asked how sure it is, from 0 to 100 (expected or likeliest number).
     #[arg(long, value_enum, default_value_t = ConfidenceChoice::TotalProbability)]
     confidence: ConfidenceChoice,
     /// Calibrate confidence; adds the Venn–Abers interval and the set of labels where the calibrator has them.
@@ -51,6 +52,8 @@ pub struct Arguments {
 enum ConfidenceChoice {
     TotalProbability,
     Share,
+    Verbalized,
+    VerbalizedMode,
 }
 
 /// A calibrator that may be used here, and why it should not be, where it was forced.
@@ -76,8 +79,12 @@ impl Arguments {
             }
             None => String::new(),
         };
-        let share = self.confidence == ConfidenceChoice::Share;
-        Ok(format!("share {share}, limit {:?}, forced {}, calibrator {calibrator}", self.limit_tokens, self.force))
+        let confidence = clap::ValueEnum::to_possible_value(&self.confidence);
+        let confidence = confidence.as_ref().map_or("", clap::builder::PossibleValue::get_name);
+        Ok(format!(
+            "confidence {confidence}, limit {:?}, forced {}, calibrator {calibrator}",
+            self.limit_tokens, self.force
+        ))
     }
 
     /// Reads the adapter, if one was asked for, and checks that it belongs to the model.
@@ -114,6 +121,17 @@ impl Arguments {
         Ok(Some(Allowed { file, forced }))
     }
 
+    /// The question how sure the model is, where the confidence is to be its answer.
+    ///
+    /// # Errors
+    /// A task that cannot be asked about.
+    pub fn how_sure(&self, task: &Task, classifier: &Classifier) -> Result<Option<HowSure>> {
+        if !matches!(self.confidence, ConfidenceChoice::Verbalized | ConfidenceChoice::VerbalizedMode) {
+            return Ok(None);
+        }
+        pollster::block_on(quietly(async |control| HowSure::new(task, classifier, control).await)).map(Some)
+    }
+
     /// What is written onto each row.
     ///
     /// # Errors
@@ -123,6 +141,8 @@ impl Arguments {
         let confidence = match self.confidence {
             ConfidenceChoice::TotalProbability => Confidence::TotalProbability,
             ConfidenceChoice::Share => Confidence::Share,
+            ConfidenceChoice::Verbalized => Confidence::Verbalized,
+            ConfidenceChoice::VerbalizedMode => Confidence::VerbalizedMode,
         };
         Ok(Finish {
             confidence,

@@ -7,7 +7,9 @@
 //! statistics; what is fitted on it is in [`calibration`].
 
 pub mod calibration;
+pub mod compare;
 pub mod pictures;
+pub mod questions;
 pub mod report;
 pub mod rows;
 mod run;
@@ -19,7 +21,7 @@ use crate::classify::{Classifier, Options};
 use crate::dataset::Example;
 use crate::engine::Control;
 use crate::error::{Error, Result};
-use crate::protocol::{self, Classification};
+use crate::protocol::{self, Classification, Verbalized};
 use crate::stats::calibrated::Applier;
 
 /// What `confidence` is taken from where nothing is calibrated.
@@ -30,6 +32,10 @@ pub enum Confidence {
     TotalProbability,
     /// Its probability among the labels.
     Share,
+    /// The number the model is expected to say when it is asked how sure it is.
+    Verbalized,
+    /// The number it most likely says.
+    VerbalizedMode,
 }
 
 /// What a classified row still lacks.
@@ -57,12 +63,18 @@ impl Finish<'_> {
         prediction.confidence = match self.confidence {
             Confidence::TotalProbability => prediction.total_probability,
             Confidence::Share => prediction.share,
+            Confidence::Verbalized => said(prediction.verbalized)?.expected,
+            Confidence::VerbalizedMode => said(prediction.verbalized)?.mode,
         };
         let Some(calibrator) = &self.calibrator else { return Ok(result) };
         protocol::calibrated::calibrate(calibrator, prediction)?;
         prediction.calibrator_forced.clone_from(&self.forced);
         Ok(result)
     }
+}
+
+fn said(verbalized: Option<Verbalized>) -> Result<Verbalized> {
+    verbalized.ok_or_else(|| Error::internal("the model was not asked how sure it is"))
 }
 
 /// Texts that occur more than once, and what was computed of them.

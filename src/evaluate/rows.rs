@@ -71,6 +71,26 @@ pub fn calibration_rows(predictions: &Predictions, input: Input) -> Result<Rows>
     }
 }
 
+/// Rows as calibrators take them, what is calibrated being the file's own confidence, whatever that is: a probability of
+/// the model, its word for how sure it is, or the result of another calibrator.
+///
+/// # Errors
+/// A confidence that is none.
+pub fn confidence_rows(predictions: &Predictions) -> Result<Rows> {
+    let rows = &predictions.rows;
+    let is_total = rows.iter().all(|row| row.total_probability.is_none_or(|total| total == row.confidence));
+    if is_total || usual_input(predictions) == Input::Share {
+        return calibration_rows(predictions, usual_input(predictions));
+    }
+    let scores = rows.iter().map(|row| row.confidence).collect();
+    let with_scores = Rows::new(scores, rows.iter().map(|row| row.correct.unwrap_or(false)).collect())?;
+    let keys: Option<Vec<u64>> = rows.iter().map(|row| row.text.as_deref().map(text_key)).collect();
+    match keys {
+        Some(keys) => with_scores.with_keys(keys),
+        None => Ok(with_scores),
+    }
+}
+
 /// Each row's label log-probabilities with its true and its predicted label, where every row has them.
 fn label_rows(predictions: &Predictions) -> Result<Option<LabelRows>> {
     let classes = predictions.classes();

@@ -10,6 +10,7 @@
 //! | [`check`] | a [`Task`] | everything that is wrong with it |
 //! | [`prompt`] | a [`Task`] (and a model's chat template) | the characters around a text |
 //! | [`chat`] | a chat template and messages | a rendered conversation |
+//! | [`questions`] | TOML with several questions about one text | a task for each |
 //! | `whole` | whole prompts | a task and its texts |
 //! | [`trie`] | labels' token ids | which token sequences to add up for which label |
 
@@ -17,6 +18,7 @@ pub mod chat;
 pub mod check;
 pub mod file;
 pub mod prompt;
+pub mod questions;
 pub mod trie;
 mod whole;
 

@@ -47,6 +47,12 @@ pub struct Settings {
     resamples: Option<u32>,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { bins: 15, resamples: None }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors

@@ -44,6 +44,11 @@ pub fn predictions_file(path: &Path) -> PathBuf {
 
 /// What the predictions of a run folder belong to, by the `metrics.json` beside them; `None` where there is none.
 pub fn run_binding(path: &Path) -> Option<Binding> {
+    run_facts(path).map(|facts| facts.binding())
+}
+
+/// What the run was made of, by the `metrics.json` beside its predictions; `None` where there is none.
+pub fn run_facts(path: &Path) -> Option<RunFacts> {
     /// The one part of the file that matters here.
     #[derive(serde::Deserialize)]
     struct Run {
@@ -52,7 +57,7 @@ pub fn run_binding(path: &Path) -> Option<Binding> {
     let metrics = predictions_file(path).with_file_name("metrics.json");
     let text = std::fs::read_to_string(&metrics).ok()?;
     // A file of that name that `candor metrics --json` wrote knows no run.
-    serde_json::from_str::<Run>(&text).ok().map(|run| run.run.binding())
+    serde_json::from_str::<Run>(&text).ok().map(|run| run.run)
 }
 
 /// Reads a calibrator file.

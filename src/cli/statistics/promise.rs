@@ -1,7 +1,7 @@
 //! The flags of everything that writes a report: what automation must promise and what it costs.
 
 use crate::error::Result;
-use crate::evaluate::report::{EXAMPLE_ERROR, EXAMPLE_REVIEW, Settings};
+use crate::evaluate::report::{EXAMPLE_ERROR, EXAMPLE_REVIEW, Settings, USUAL_VOLUME};
 use crate::stats::costs::Costs;
 
 /// Flags of everything that writes a report: what automation must promise and what it costs.
@@ -26,6 +26,13 @@ pub struct Promise {
     /// In the report: the currency of the costs, as in EUR.
     #[arg(long, default_value = "")]
     currency: String,
+}
+
+impl Default for Promise {
+    fn default() -> Self {
+        let (review_cost, error_cost, currency) = (None, None, String::new());
+        Self { accuracy: 0.95, assurance: 0.9, review_cost, error_cost, volume: USUAL_VOLUME, currency }
+    }
 }
 
 impl Promise {

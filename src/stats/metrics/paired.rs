@@ -50,44 +50,92 @@ pub struct Difference {
     pub p_value: Option<f64>,
 }
 
+/// Two of several runs, compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The first run's place.
+    pub first: usize,
+    /// The second run's place.
+    pub second: usize,
+    /// How the second differs from the first.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+}
+
 /// Compares two runs, row by row.
 ///
 /// # Errors
 /// Different numbers of rows, different true labels or texts in one row, or what [`Evaluation::new`] refuses.
 pub fn compare(first: &[Row], second: &[Row], options: &Options) -> Result<Comparison> {
-    same_rows(first, second)?;
-    let prepare = |rows| Evaluation::new(rows, options.bins, &options.labels, &options.values);
-    let evaluations = [prepare(first)?, prepare(second)?];
+    let pair = compare_all(&[first, second], options)?.pop();
+    pair.map(|pair| pair.comparison).ok_or_else(|| Error::internal("two runs gave no pair"))
+}
+
+/// Compares every two of several runs, row by row; every resample draws the rows once, for all runs. Pairs come in the
+/// order (0, 1), (0, 2), … (1, 2), ….
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_all(runs: &[&[Row]], options: &Options) -> Result<Vec<Pair>> {
+    let Some(first) = runs.first() else { return Ok(Vec::new()) };
+    runs.iter().try_for_each(|run| same_rows(first, run))?;
+    let prepare = |rows: &&[Row]| Evaluation::new(rows, options.bins, &options.labels, &options.values);
+    let evaluations: Vec<Evaluation> = runs.iter().map(prepare).collect::<Result<_>>()?;
     let metrics = names().count();
-    let difference = |values: [Vec<f64>; 2], out: &mut [f64]| {
-        for (place, (a, b)) in out.iter_mut().zip(values[0].iter().zip(&values[1])) {
-            *place = b - a;
+    let places: Vec<(usize, usize)> =
+        (0..runs.len()).flat_map(|first| (first + 1..runs.len()).map(move |second| (first, second))).collect();
+    let differences = |values: &[Vec<f64>], out: &mut [f64]| {
+        for (&(first, second), out) in places.iter().zip(out.chunks_mut(metrics)) {
+            for (place, (a, b)) in out.iter_mut().zip(values[first].iter().zip(&values[second])) {
+                *place = b - a;
+            }
         }
     };
-    let replicates = bootstrap(first.len(), metrics, options.resampling, |counts, out| {
-        let values = evaluations.each_ref().map(|evaluation| {
-            // Counts are of input rows; each run has its own sorted order.
-            let sorted: Vec<u32> = evaluation.sample.order().iter().map(|&row| counts[row as usize]).collect();
-            let mut values = vec![f64::NAN; evaluation.columns()];
-            evaluation.compute(&sorted, &mut values);
-            values
-        });
-        difference(values, out);
+    let replicates = bootstrap(first.len(), metrics * places.len(), options.resampling, |counts, out| {
+        let values: Vec<Vec<f64>> = (evaluations.iter())
+            .map(|evaluation| {
+                // Counts are of input rows; each run has its own sorted order.
+                let sorted: Vec<u32> = evaluation.sample.order().iter().map(|&row| counts[row as usize]).collect();
+                let mut values = vec![f64::NAN; evaluation.columns()];
+                evaluation.compute(&sorted, &mut values);
+                values
+            })
+            .collect();
+        differences(&values, out);
     });
-    let mut exact = vec![f64::NAN; metrics];
-    difference(evaluations.each_ref().map(Evaluation::exact), &mut exact);
+    let mut exact = vec![f64::NAN; metrics * places.len()];
+    differences(&evaluations.iter().map(Evaluation::exact).collect::<Vec<_>>(), &mut exact);
     let level = options.resampling.level;
-    let differences = names()
-        .enumerate()
-        .map(|(column, name)| {
-            let interval = replicates.interval(column, level, interval_method(name));
-            let estimate = Estimate::new(exact[column], interval);
-            let p_value = estimate.value.and_then(|_| replicates.p_value(column));
-            (name.to_string(), Difference { estimate, p_value })
-        })
-        .collect();
+    let difference = |column: usize, name: &str| {
+        let interval = replicates.interval(column, level, interval_method(name));
+        let estimate = Estimate::new(exact[column], interval);
+        let p_value = estimate.value.and_then(|_| replicates.p_value(column));
+        Difference { estimate, p_value }
+    };
     let only = |a: &[Row], b: &[Row]| a.iter().zip(b).filter(|(a, b)| a.correct && !b.correct).count() as u64;
-    Ok(Comparison { n: first.len(), mcnemar: mcnemar(only(first, second), only(second, first)), differences })
+    let pair = |(index, &(first, second)): (usize, &(usize, usize))| {
+        let named = names().enumerate();
+        let differences =
+            named.map(|(column, name)| (name.to_string(), difference(index * metrics + column, name))).collect();
+        let (a, b) = (runs[first], runs[second]);
+        let comparison = Comparison { n: a.len(), mcnemar: mcnemar(only(a, b), only(b, a)), differences };
+        Pair { first, second, comparison }
+    };
+    Ok(places.iter().enumerate().map(pair).collect())
+}
+
+/// Holm's step-down correction (1979): p-values that may be read side by side. The smallest of m is multiplied by m, the
+/// next by m − 1, and so on, none falling below the one before it; results are in the given order.
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let mut corrected = vec![1.0; p_values.len()];
+    let mut before: f64 = 0.0;
+    for (rank, &place) in order.iter().enumerate() {
+        before = before.max(p_values[place] * (p_values.len() - rank) as f64).min(1.0);
+        corrected[place] = before;
+    }
+    corrected
 }
 
 fn same_rows(first: &[Row], second: &[Row]) -> Result<()> {
@@ -142,6 +190,26 @@ mod tests {
         assert_eq!(gain.estimate.value, loss.estimate.value.map(|v| -v));
         assert!((gain.estimate.low.unwrap() + loss.estimate.high.unwrap()).abs() < 0.02);
         assert!(there.mcnemar.p_value < 1e-20 && there.mcnemar.only_first == 0);
+    }
+
+    /// Values of R's `p.adjust(p, "holm")`.
+    #[test]
+    fn holm_is_rs() {
+        let corrected = holm(&[0.01, 0.04, 0.03, 0.005]);
+        for (got, known) in corrected.iter().zip([0.03, 0.06, 0.06, 0.02]) {
+            assert!((got - known).abs() < 1e-12, "{corrected:?}");
+        }
+        assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
+        assert!(holm(&[]).is_empty());
+    }
+
+    #[test]
+    fn several_runs_are_compared_as_two_are() {
+        let runs = [rows(120, |i| i % 2 > 0), rows(120, |i| i % 3 > 0), rows(120, |i| i % 5 > 0)];
+        let slices: Vec<&[Row]> = runs.iter().map(Vec::as_slice).collect();
+        let all = compare_all(&slices, &Options::default()).unwrap();
+        assert_eq!(all.iter().map(|pair| (pair.first, pair.second)).collect::<Vec<_>>(), [(0, 1), (0, 2), (1, 2)]);
+        assert_eq!(all[1].comparison, compare(&runs[0], &runs[2], &Options::default()).unwrap());
     }
 
     #[test]

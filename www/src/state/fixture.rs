@@ -54,6 +54,7 @@ pub fn classification() -> Classification {
             confidence: 0.6,
             interval: None,
             set: None,
+            verbalized: None,
             calibrator_forced: None,
             correct: None,
         },

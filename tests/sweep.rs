@@ -1,0 +1,232 @@
+//! `candor sweep`, `compare` and what they run, on the tiny model: numbers that mean nothing, from the whole way there.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use candor::classify::{Classifier, Options, quietly};
+use candor::engine::{Cancel, Control};
+use candor::task::{Label, Task, TaskKind};
+use serde_json::Value;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tiny.gguf");
+const QUESTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tasks/traits.toml");
+
+fn candor(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_candor")).args(words).current_dir(folder).output().unwrap()
+}
+
+fn good(folder: &Path, words: &[&str]) -> Value {
+    let output = candor(folder, words);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Labelled rows with words that give the label away; ids and texts differ between names.
+fn write_rows(path: &Path, name: &str, rows: usize) {
+    let words = [["lovely", "fine", "warm"], ["awful", "cold", "broken"]];
+    let lines: String = (0..rows)
+        .map(|i| {
+            let text = format!("{name} {i}: a {} thing and {}", words[i % 2][i / 2 % 3], words[i % 2][i / 6 % 3]);
+            let label = ["positive", "negative"][i % 2];
+            serde_json::json!({ "id": format!("{name}{i}"), "text": text, "label": label }).to_string() + "\n"
+        })
+        .collect();
+    std::fs::write(path, lines).unwrap();
+}
+
+#[test]
+fn a_sweep_runs_what_is_missing_reports_what_fails_and_compares_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    write_rows(&folder.path().join("data.jsonl"), "data", 40);
+    write_rows(&folder.path().join("train.jsonl"), "train", 60);
+    let sweep = format!(
+        "name = \"tiny\"\ndata = \"data.jsonl\"\ntrain = \"train.jsonl\"\nmodels = [\"{MODEL}\", \"absent.gguf\"]\n\
+         calibrators = [\"none\", \"platt\"]\nbaselines = [\"majority\", \"prior\", \"tfidf_logistic\", \"random_forest\"]\n\
+         [[prompts]]\nname = \"zero-shot\"\ntask = \"sentiment\"\nshots = 0\n\
+         [[prompts]]\nname = \"four shots\"\ntask = \"sentiment\"\nshots = 4\n"
+    );
+    std::fs::write(folder.path().join("s.toml"), sweep).unwrap();
+    let first = candor(folder.path(), &["sweep", "s.toml", "--json"]);
+    let (words, compared) = (said(&first), serde_json::from_slice::<Value>(&first.stdout).unwrap());
+    // The absent model's four runs, and the forest: these texts have no fields.
+    assert_eq!(first.status.code(), Some(1), "{words}");
+    assert!(words.contains("5 of 12 runs failed") && words.contains("Field: value"), "{words}");
+    let runs = compared["runs"].as_array().unwrap();
+    assert_eq!((compared["n"].as_u64(), runs.len()), (Some(40), 7));
+    assert_eq!(runs[0]["name"], "baseline: tfidf_logistic", "{}", compared["verdict"]);
+    assert_eq!(compared["verdict"]["winner"], "baseline: tfidf_logistic");
+    assert_eq!(compared["pairs"].as_array().unwrap().len(), 7 * 6 / 2);
+    let page = std::fs::read_to_string(folder.path().join("s-runs/compare.html")).unwrap();
+    assert!(page.contains("Runs that failed") && page.contains("absent.gguf") && !page.contains("<script"));
+
+    let again = candor(folder.path(), &["sweep", "s.toml", "--json"]);
+    assert_eq!(said(&again).matches("finished before").count(), 7, "{}", said(&again));
+    assert_eq!(again.stdout, first.stdout);
+
+    write_rows(&folder.path().join("data.jsonl"), "data", 30);
+    let changed = candor(folder.path(), &["sweep", "s.toml", "--json"]);
+    assert_eq!(said(&changed).matches("finished before").count(), 0, "{}", said(&changed));
+    assert_eq!(serde_json::from_slice::<Value>(&changed.stdout).unwrap()["n"], 30);
+}
+
+#[test]
+fn two_runs_are_compared_on_what_they_share() {
+    let folder = tempfile::tempdir().unwrap();
+    write_rows(&folder.path().join("data.jsonl"), "data", 40);
+    for (task, limit) in [("sentiment", "40"), ("sentiment-yes-no", "25")] {
+        let words = [
+            "eval",
+            "--model",
+            MODEL,
+            "--data",
+            "data.jsonl",
+            "--json",
+            "--task",
+            task,
+            "--limit",
+            limit,
+            "--out",
+            task,
+        ];
+        good(folder.path(), &words);
+    }
+    let named = "asked=sentiment-yes-no";
+    let compared = good(folder.path(), &["compare", "sentiment", named, "--json", "--out", "c.html"]);
+    assert_eq!(compared["n"], 25);
+    let sizes: Vec<_> = compared["runs"].as_array().unwrap().iter().map(|run| run["rows"].as_u64().unwrap()).collect();
+    assert!(sizes.contains(&40) && sizes.contains(&25), "{sizes:?}");
+    assert!(compared["warnings"][0].as_str().unwrap().contains("of which 25 are in all runs"));
+    assert!(folder.path().join("c.html").exists());
+    let table = candor(folder.path(), &["compare", "sentiment", named]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("asked"));
+    assert_eq!(candor(folder.path(), &["compare", "sentiment"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_models_word_for_its_confidence_is_a_number_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    write_rows(&folder.path().join("data.jsonl"), "data", 12);
+    for task in ["sentiment", "sentiment-yes-no"] {
+        let words = [
+            "eval",
+            "--model",
+            MODEL,
+            "--task",
+            task,
+            "--data",
+            "data.jsonl",
+            "--json",
+            "--confidence",
+            "verbalized",
+            "--out",
+            task,
+        ];
+        good(folder.path(), &words);
+        let rows = std::fs::read_to_string(folder.path().join(task).join("predictions.jsonl")).unwrap();
+        for row in rows.lines() {
+            let row: Value = serde_json::from_str(row).unwrap();
+            let number = |name: &str| row["verbalized"][name].as_f64().unwrap();
+            assert_eq!(row["confidence"].as_f64(), Some(number("expected")), "{row}");
+            assert!((0.0..=1.0).contains(&number("expected")) && (0.0..=1.0).contains(&number("mass")));
+            assert!((number("mode") * 100.0).fract().abs() < 1e-9);
+        }
+    }
+}
+
+fn control<'a>(quiet: &'a mut dyn FnMut(u64, Option<u64>)) -> Control<'a> {
+    Control::new(Cancel::default(), quiet)
+}
+
+/// Numbers share their first tokens, so they are read from many contexts of one kept prompt; each must have the product
+/// of its tokens' probabilities, taken one after the other from prompts of their own.
+#[test]
+fn numbers_have_the_probability_of_their_tokens() {
+    let mut quiet = |_, _| {};
+    let file = std::fs::File::open(MODEL).unwrap();
+    let mut classifier = pollster::block_on(Classifier::load(file, "tiny", &mut control(&mut quiet))).unwrap();
+    let numbers = ["1", "12", "2", "3", "31"];
+    let task = Task {
+        name: "numbers".into(),
+        system: String::new(),
+        instruction: "Count.".into(),
+        template: "Text: {text}\nNumber:".into(),
+        chat: false,
+        kind: TaskKind::Nominal,
+        examples: Vec::new(),
+        labels: numbers.map(|n| Label { name: n.into(), forms: vec![format!(" {n}")], value: None }).to_vec(),
+        bias: candor::task::Bias::default(),
+    };
+    let report = pollster::block_on(quietly(async |control| classifier.set_task(&task, control).await)).unwrap();
+    let text = "three or more words";
+    let result =
+        pollster::block_on(quietly(async |c| classifier.classify(text, &Options::default(), c).await)).unwrap();
+    let prompt = format!("Count.\n\nText: {text}\nNumber:");
+    // The probability that the answer begins with these characters, token by token.
+    let begins = |form: &str| {
+        let ids = &report.labels.iter().flat_map(|label| &label.forms).find(|found| found.form == form).unwrap().ids;
+        let mut asked = prompt.clone();
+        let mut logprob = 0.0;
+        for id in ids {
+            let all =
+                pollster::block_on(quietly(async |c| classifier.next_tokens(&asked, false, 512, c).await)).unwrap().1;
+            logprob += all.iter().find(|next| next.id == *id).unwrap().logprob;
+            asked.push_str(&classifier.tokenizer().decode(&[*id]));
+        }
+        logprob
+    };
+    for (name, longer) in [("1", Some("12")), ("12", None), ("2", None), ("3", Some("31")), ("31", None)] {
+        let whole = begins(&format!(" {name}"));
+        let known = match longer {
+            Some(longer) => (whole.exp() - begins(&format!(" {longer}")).exp()).ln(),
+            None => whole,
+        };
+        let got = result.prediction.labels[name].logprob;
+        assert!((got - known).abs() < 1e-5, "{name}: {got}, token by token {known}");
+    }
+}
+
+#[test]
+fn questions_are_answered_together_as_they_would_be_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "Um, we will, like, see. Therefore it is fine!";
+    let scores = good(folder.path(), &["classify", "--model", MODEL, "--task", QUESTIONS, "--json", text]);
+    assert_eq!(scores["scores"].as_object().unwrap().len(), 6);
+    let set = candor::task::questions::QuestionSet::from_toml(&std::fs::read(QUESTIONS).unwrap()).unwrap().unwrap();
+    for question in &set.questions {
+        let path = folder.path().join("alone.toml");
+        std::fs::write(&path, set.task_of(question).to_toml()).unwrap();
+        let alone = good(folder.path(), &["classify", "--model", MODEL, "--task", "alone.toml", "--json", text]);
+        let together = &scores["scores"][&question.name];
+        let mut expected = 0.0;
+        for value in 1..=10 {
+            let share = alone["labels"][value.to_string()]["share"].as_f64().unwrap();
+            let own = together["probabilities"][value.to_string()].as_f64().unwrap();
+            assert!((share - own).abs() < 1e-9, "{} {value}: {own}, alone {share}", question.name);
+            expected += f64::from(value) * share;
+        }
+        assert!((together["expected"].as_f64().unwrap() - expected).abs() < 1e-9);
+    }
+
+    let rows: String = (0..24)
+        .map(|i| {
+            let question = &set.questions[i % 6].name;
+            serde_json::json!({ "text": format!("text {}", i / 6), "group": question, "label": (i % 10 + 1).to_string() }).to_string() + "\n"
+        })
+        .collect();
+    std::fs::write(folder.path().join("t.jsonl"), &rows).unwrap();
+    let words = ["eval", "--model", MODEL, "--task", QUESTIONS, "--data", "t.jsonl", "--json", "--out", "run"];
+    let evaluated = good(folder.path(), &words);
+    assert_eq!(evaluated["n"], 24);
+    for question in &set.questions {
+        let found = &evaluated["questions"][&question.name];
+        assert!(found["n"] == 4 && found["mse"]["value"].as_f64().unwrap() >= 0.0, "{found}");
+    }
+    std::fs::write(folder.path().join("t.jsonl"), rows.replace("\"empathy\"", "\"sympathy\"")).unwrap();
+    let wrong =
+        candor(folder.path(), &["eval", "--model", MODEL, "--task", QUESTIONS, "--data", "t.jsonl", "--out", "other"]);
+    assert!(wrong.status.code() == Some(1) && said(&wrong).contains("sympathy"), "{}", said(&wrong));
+}
