@@ -252,7 +252,7 @@ fn a_full_queue_refuses_and_recovers() {
 fn a_stop_finishes_what_was_accepted() {
     let mut served = Served::start(&[]);
     let texts: Vec<String> =
-        (0..1500).map(|i| format!("a text with the number {i}, long enough to take time")).collect();
+        (0..300).map(|i| format!("a text with the number {i}, long enough to take time")).collect();
     let address = served.address;
     let body = json!({ "texts": texts }).to_string();
     let client = std::thread::spawn(move || {

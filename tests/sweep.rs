@@ -45,30 +45,30 @@ fn a_sweep_runs_what_is_missing_reports_what_fails_and_compares_the_rest() {
     write_rows(&folder.path().join("train.jsonl"), "train", 60);
     let sweep = format!(
         "name = \"tiny\"\ndata = \"data.jsonl\"\ntrain = \"train.jsonl\"\nmodels = [\"{MODEL}\", \"absent.gguf\"]\n\
-         calibrators = [\"none\", \"platt\"]\nbaselines = [\"majority\", \"prior\", \"tfidf_logistic\", \"random_forest\"]\n\
+         calibrators = [\"none\", \"platt\"]\nbaselines = [\"prior\", \"tfidf_logistic\", \"random_forest\"]\n\
          [[prompts]]\nname = \"zero-shot\"\ntask = \"sentiment\"\nshots = 0\n\
          [[prompts]]\nname = \"four shots\"\ntask = \"sentiment\"\nshots = 4\n"
     );
     std::fs::write(folder.path().join("s.toml"), sweep).unwrap();
-    let first = candor(folder.path(), &["sweep", "s.toml", "--json"]);
+    let first = candor(folder.path(), &["sweep", "s.toml", "--json", "--resamples", "200"]);
     let (words, compared) = (said(&first), serde_json::from_slice::<Value>(&first.stdout).unwrap());
     // The absent model's four runs, and the forest: these texts have no fields.
     assert_eq!(first.status.code(), Some(1), "{words}");
-    assert!(words.contains("5 of 12 runs failed") && words.contains("Field: value"), "{words}");
+    assert!(words.contains("5 of 11 runs failed") && words.contains("Field: value"), "{words}");
     let runs = compared["runs"].as_array().unwrap();
-    assert_eq!((compared["n"].as_u64(), runs.len()), (Some(40), 7));
+    assert_eq!((compared["n"].as_u64(), runs.len()), (Some(40), 6));
     assert_eq!(runs[0]["name"], "baseline: tfidf_logistic", "{}", compared["verdict"]);
     assert_eq!(compared["verdict"]["winner"], "baseline: tfidf_logistic");
-    assert_eq!(compared["pairs"].as_array().unwrap().len(), 7 * 6 / 2);
+    assert_eq!(compared["pairs"].as_array().unwrap().len(), 6 * 5 / 2);
     let page = std::fs::read_to_string(folder.path().join("s-runs/compare.html")).unwrap();
     assert!(page.contains("Runs that failed") && page.contains("absent.gguf") && !page.contains("<script"));
 
-    let again = candor(folder.path(), &["sweep", "s.toml", "--json"]);
-    assert_eq!(said(&again).matches("finished before").count(), 7, "{}", said(&again));
+    let again = candor(folder.path(), &["sweep", "s.toml", "--json", "--resamples", "200"]);
+    assert_eq!(said(&again).matches("finished before").count(), 6, "{}", said(&again));
     assert_eq!(again.stdout, first.stdout);
 
     write_rows(&folder.path().join("data.jsonl"), "data", 30);
-    let changed = candor(folder.path(), &["sweep", "s.toml", "--json"]);
+    let changed = candor(folder.path(), &["sweep", "s.toml", "--json", "--resamples", "200"]);
     assert_eq!(said(&changed).matches("finished before").count(), 0, "{}", said(&changed));
     assert_eq!(serde_json::from_slice::<Value>(&changed.stdout).unwrap()["n"], 30);
 }
@@ -148,7 +148,7 @@ fn numbers_have_the_probability_of_their_tokens() {
     let mut quiet = |_, _| {};
     let file = std::fs::File::open(MODEL).unwrap();
     let mut classifier = pollster::block_on(Classifier::load(file, "tiny", &mut control(&mut quiet))).unwrap();
-    let numbers = ["1", "12", "2", "3", "31"];
+    let numbers = ["1", "12", "2", "21", "3", "31", "4", "41", "5", "51"];
     let task = Task {
         name: "numbers".into(),
         system: String::new(),
@@ -178,8 +178,9 @@ fn numbers_have_the_probability_of_their_tokens() {
         }
         logprob
     };
-    for (name, longer) in [("1", Some("12")), ("12", None), ("2", None), ("3", Some("31")), ("31", None)] {
+    for name in numbers {
         let whole = begins(&format!(" {name}"));
+        let longer = numbers.iter().find(|longer| longer.len() > name.len() && longer.starts_with(name));
         let known = match longer {
             Some(longer) => (whole.exp() - begins(&format!(" {longer}")).exp()).ln(),
             None => whole,

@@ -130,7 +130,7 @@ pub(super) fn label_masses(task: &PreparedTask, query: &Query, scores: &[Segment
 
 /// Contexts of a label trie from which on a prompt is computed once and kept for all of them: below, computing it again
 /// for each is cheaper than giving up the batch of many texts.
-const MANY_CONTEXTS: usize = 3;
+const MANY_CONTEXTS: usize = 6;
 
 /// Scores every context of every prompt; results come prompt by prompt, contexts in the trie's order.
 async fn score(
