@@ -72,8 +72,10 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     bias.iter().for_each(|summary| eprintln!("note: {summary}"));
 
     let ids: Vec<&str> = data.examples.iter().map(|row| row.id.as_str()).collect();
-    let key =
-        made_of(parts_of_run(&model, adapter_facts.as_ref(), &task, &data, arguments)?.iter().map(String::as_str));
+    let mut parts = parts_of_run(&model, adapter_facts.as_ref(), &task, &data, arguments)?;
+    // Backends differ in the last digits: a run is of one.
+    parts.push(classifier.model_info().backend);
+    let key = made_of(parts.iter().map(String::as_str));
     let unfinished = Unfinished::open(&arguments.out, &key, &ids)?;
     if unfinished.rows > 0 {
         eprintln!("note: {} of {} rows were predicted before; going on with the others", unfinished.rows, ids.len());

@@ -100,7 +100,7 @@ pub fn Calibrate(
                         type="button"
                         class="button button-primary"
                         id="fit-calibrator"
-                        disabled=move || busy() || known.get() == 0
+                        disabled=move || busy() || known.get() == 0 || study.task_is_changing()
                         on:click=move |_| study.fit(method.get_untracked())
                     >
                         {move || if busy() { "Fitting…" } else { "Fit on the labelled rows" }}
@@ -157,8 +157,9 @@ fn title(method: Method) -> String {
 /// The model's leaning to some labels, and the switch that takes it out.
 #[component]
 fn LabelBias() -> impl IntoView {
-    let session = session();
-    let method = Memo::new(move |_| session.shelf.with(|shelf| shelf.chosen().draft.bias.method));
+    let (session, study) = (session(), study());
+    // What the answers are read with, which follows the task a moment after it has changed.
+    let method = Memo::new(move |_| study.scored_with.with(|task| task.as_ref().map(|task| task.bias.method)));
     let change = move |to: BiasMethod| session.edit_task(move |task| task.bias.method = to);
     move || {
         match method.get() {
@@ -173,9 +174,10 @@ fn LabelBias() -> impl IntoView {
                         type="button"
                         class="button"
                         id="correct-bias"
+                        disabled=move || study.task_is_changing()
                         on:click=move |_| change(BiasMethod::Batch)
                     >
-                        "Take label bias out"
+                        {move || if study.task_is_changing() { "Taking it out…" } else { "Take label bias out" }}
                     </button>
                 </div>
             }
@@ -188,7 +190,13 @@ fn LabelBias() -> impl IntoView {
                         "Label bias is taken out: answers are compared after each label's average over these rows, and the \
                          confidence is the share among the labels."
                     </p>
-                    <button type="button" class="button" id="restore-bias" on:click=move |_| change(BiasMethod::None)>
+                    <button
+                        type="button"
+                        class="button"
+                        id="restore-bias"
+                        disabled=move || study.task_is_changing()
+                        on:click=move |_| change(BiasMethod::None)
+                    >
                         "As the model gives it"
                     </button>
                 </div>

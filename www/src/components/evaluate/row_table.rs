@@ -114,6 +114,7 @@ pub fn RowTable(
             })
         })
     };
+    let columns = move || if calibrator.with(Option::is_some) { "7" } else { "6" };
     let count = move || listed.with(Vec::len);
     let exported = RwSignal::new(None::<String>);
     let save = move |name: &str, only_known: bool| {
@@ -208,12 +209,12 @@ pub fn RowTable(
                         </thead>
                         <tbody>
                             <tr class="row-space" aria-hidden="true">
-                                <td colspan="7" style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
+                                <td colspan=columns style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
                             </tr>
                             {shown}
                             <tr class="row-space" aria-hidden="true">
                                 <td
-                                    colspan="7"
+                                    colspan=columns
                                     style:block-size=move || {
                                         format!("{}px", count().saturating_sub(window.get().end) as f64 * ROW)
                                     }

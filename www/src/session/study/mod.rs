@@ -216,6 +216,13 @@ impl Study {
         }
     }
 
+    /// Whether the chosen task is another one than the scores are read with: it is being made ready, or is faulty.
+    pub fn task_is_changing(self) -> bool {
+        self.session.shelf.with(|shelf| {
+            self.scored_with.with(|scored| scored.as_ref().is_some_and(|scored| *scored != shelf.chosen().draft))
+        })
+    }
+
     /// Whether a run is under way.
     pub fn is_running(self) -> bool {
         self.running.with(|running| matches!(running, Running::Under(_)))
