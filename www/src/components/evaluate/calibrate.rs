@@ -163,7 +163,7 @@ fn LabelBias() -> impl IntoView {
     let change = move |to: BiasMethod| session.edit_task(move |task| task.bias.method = to);
     move || {
         match method.get() {
-        BiasMethod::None => Some(
+        Some(BiasMethod::None) => Some(
             view! {
                 <div class="choice-row choice-row-words">
                     <p class="measure-text">
@@ -183,7 +183,7 @@ fn LabelBias() -> impl IntoView {
             }
             .into_any(),
         ),
-        BiasMethod::Batch => Some(
+        Some(BiasMethod::Batch) => Some(
             view! {
                 <div class="choice-row choice-row-words" data-testid="bias-corrected">
                     <p class="measure-text">
