@@ -73,7 +73,8 @@ impl Picture for LossCurve {
         let mut text = "Losses of a training.".to_owned();
         text.push_str(&words("Rows to learn from", ends(&self.training)));
         text.push_str(&words("Validation rows", ends(&self.validation)));
-        if let Some(best) = self.best.and_then(|best| self.validation.get(best)) {
+        let best = self.best.and_then(|best| self.validation.get(best));
+        if let Some(best) = best.filter(|best| best.loss.is_finite()) {
             text.push_str(&format!(" The best was at step {}: {:.3}.", best.step, best.loss));
         }
         text

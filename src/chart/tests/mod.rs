@@ -193,7 +193,7 @@ fn the_report_stands_alone() {
     assert_eq!(count("figcaption"), 24);
     assert_eq!(count("h3"), 24);
     assert_eq!(count("details"), 24);
-    assert_eq!(count("svg"), 44);
+    assert_eq!(count("svg"), 48);
     let mut ids: Vec<&str> = document.descendants().filter_map(|n| n.attribute("id")).collect();
     ids.sort_unstable();
     let all = ids.len();

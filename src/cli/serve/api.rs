@@ -350,7 +350,8 @@ mod tests {
             (r#"{"texts": []}"#, "no texts"),
             (r#"{"text": "a", "texts": ["a"]}"#, "both"),
             (r#"{"text": "a", "calibrated": true}"#, "no calibrator"),
-            (&"[".repeat(100_000), "recursion"),
+            (&"[".repeat(100_000), "sequence"),
+            (&format!("{{\"texts\": {}", "[".repeat(100_000)), "sequence"),
         ] {
             let error = read(body, false).expect_err(body);
             assert!(error.message.contains(words) && error.help.is_some(), "{body:.40}: {error}");
