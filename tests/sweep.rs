@@ -9,7 +9,7 @@ use candor::task::{Label, Task, TaskKind};
 use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tiny.gguf");
-const QUESTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tasks/traits.toml");
+const QUESTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tasks/questions/traits.toml");
 
 fn candor(folder: &Path, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_candor")).args(words).current_dir(folder).output().unwrap()
