@@ -77,6 +77,8 @@ impl App {
         let found = folder.clone().try_call(request).await;
         let mut answer: Answer = match found {
             Ok(response) => response.map(|body| -> BoxBody { body.map_err(Into::into).boxed_unsync() }),
+            // The folder itself is gone, as while the page is built anew.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             Err(error) => {
                 let body = http_body_util::Full::new(Bytes::from(format!("{error}\n")));
                 let mut answer: Answer = Response::new(body.map_err(|never| match never {}).boxed_unsync());
