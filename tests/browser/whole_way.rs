@@ -168,7 +168,7 @@ fn from_a_dropped_file_to_labels_and_back_without_a_network() {
         // A threshold with a promise.
         page.script(
             "const field = document.querySelector('#wish-accuracy');
-             field.value = '85';
+             field.value = '75';
              field.dispatchEvent(new Event('change', { bubbles: true }));",
             Value::Null,
         )
