@@ -16,7 +16,7 @@ use crate::task::Task;
 pub use self::study::{CalibrationReport, DataFile, Examination, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -238,6 +238,39 @@ pub enum ModelSource {
     },
 }
 
+/// Where an adapter comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterSource {
+    /// Files that the person picked or dropped: PEFT's pair or a GGUF file, other files beside them are passed over.
+    Files(Vec<DataFile>),
+    /// One that is kept on the device, by its SHA-256.
+    Kept(String),
+}
+
+/// What is known of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterInfo {
+    /// What it is called: its file's name, or its folder's.
+    pub name: String,
+    /// SHA-256 of what it does, in lower-case hex: the same for both formats.
+    pub sha256: String,
+    /// SHA-256 of the model file it was trained on, where it says so.
+    pub base_sha256: Option<String>,
+    /// SHA-256 of the model file it was used with here.
+    pub model_sha256: String,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Trained numbers.
+    pub parameters: u64,
+    /// The highest rank of its matrices.
+    pub rank: usize,
+    /// How many of the model's layers it changes.
+    pub layers: usize,
+    /// Whether it is kept for the next visit; when not, why not.
+    pub kept: std::result::Result<(), String>,
+}
+
 /// What is known of a loaded model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
@@ -279,6 +312,9 @@ pub struct ModelInfo {
     pub kept: std::result::Result<(), String>,
     /// What it takes of the memory, once loaded.
     pub memory: MemoryUse,
+    /// The adapter that is applied beside it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterInfo>,
 }
 
 /// What a worker, or the process, takes of the memory.
@@ -296,6 +332,9 @@ pub struct MemoryUse {
 pub struct BatchRequest {
     /// SHA-256 of the model that the job is for; a worker that holds another one refuses.
     pub model: String,
+    /// SHA-256 of the adapter that is applied beside it, if any; a worker that does not have it takes it from the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// The task. Its prefix is computed once and kept for the job's next part.
     pub task: Task,
     /// The texts.
@@ -352,6 +391,8 @@ pub struct StorageReport {
     pub available: bool,
     /// Model files kept, with their size in bytes.
     pub models: Vec<(String, u64)>,
+    /// Adapters kept.
+    pub adapters: Vec<AdapterInfo>,
     /// Bytes in use by this origin, as the browser estimates.
     pub used: Option<u64>,
     /// Bytes this origin may use, as the browser estimates.
@@ -380,6 +421,11 @@ pub enum Request {
     LoadModel {
         /// Where from.
         source: ModelSource,
+    },
+    /// Apply an adapter beside the loaded model from now on, or none: the task is to be set again. Answered with `Adapter`.
+    SetAdapter {
+        /// Where from; nothing for the base alone.
+        source: Option<AdapterSource>,
     },
     /// Set the task that texts are classified with. Answered with `Task`.
     SetTask {
@@ -412,6 +458,11 @@ pub enum Request {
         /// File name as reported.
         file: String,
     },
+    /// Remove a kept adapter. Answered with `Storage`.
+    ForgetAdapter {
+        /// Its SHA-256.
+        sha256: String,
+    },
 }
 
 /// A reply from the worker.
@@ -436,6 +487,8 @@ pub enum Reply {
     Progress(Progress),
     /// The model is ready.
     Model(Box<ModelInfo>),
+    /// The adapter is applied, or put away: the model as it is now.
+    Adapter(Box<ModelInfo>),
     /// The task is ready.
     Task(TaskReport),
     /// The text is classified.

@@ -1,5 +1,6 @@
 //! The parts that places are made of. Each reads signals of [`crate::session`] and decides nothing itself.
 
+pub mod adapter_panel;
 pub mod confirm;
 pub mod dialog;
 pub mod evaluate;

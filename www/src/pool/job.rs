@@ -12,6 +12,8 @@ use super::schedule::{Chunk, Schedule, estimated_tokens};
 /// Texts to classify with one task and the model in use.
 #[derive(Debug, Clone)]
 pub struct BatchJob {
+    /// SHA-256 of the adapter that is applied beside the model, if any.
+    pub adapter: Option<String>,
     /// The task. The bias correction of Zhou (2023) needs all rows at once: it is left to the page, which estimates it
     /// from the rows' label log-probabilities ([`candor::stats::bias`]). All others are applied.
     pub task: Task,
@@ -119,6 +121,7 @@ impl Running {
     pub(super) fn request(&self, chunk: &Chunk) -> BatchRequest {
         BatchRequest {
             model: self.model.clone(),
+            adapter: self.job.adapter.clone(),
             task: self.job.task.clone(),
             texts: self.job.texts[chunk.rows.clone()].to_vec(),
             top: self.job.top,

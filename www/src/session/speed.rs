@@ -110,6 +110,7 @@ impl Speed {
                 continue;
             }
             let job = BatchJob {
+                adapter: model.adapter.as_ref().map(|adapter| adapter.sha256.clone()),
                 task: task.clone(),
                 texts: Rc::clone(&texts),
                 top: TOP,

@@ -52,10 +52,7 @@ impl Desk {
     }
 
     async fn classify_batch(&self, id: u64, request: &BatchRequest, stop: &Stop) -> Result<BatchReply> {
-        let model = self.model()?;
-        if model.sha256 != request.model {
-            return Err(Error::usage("another model was loaded while the job was running").help("run the job again"));
-        }
+        let model = self.variant(&request.model, request.adapter.as_deref()).await?;
         self.count_texts(request.texts.len() as u64);
         let mut progress = self.reporter(id, Stage::Prefix);
         let mut control = Control::new(stop.cancel(), &mut progress);

@@ -192,11 +192,12 @@ impl Study {
                 .calibrator
                 .with(|calibrator| calibrator.as_ref().map(|used| (used.text.clone(), used.origin.clone()))),
             model_sha256: self.scored_by.get(),
+            adapter_sha256: self.scored_adapter.get(),
         }
     }
 
     pub(super) fn take_choices(self, choices: Choices) {
-        let Choices { threshold, wish, order, calibrator, model_sha256 } = choices;
+        let Choices { threshold, wish, order, calibrator, model_sha256, adapter_sha256 } = choices;
         self.threshold.set(threshold);
         self.wish.set(wish);
         self.order.set(order);
@@ -206,6 +207,9 @@ impl Study {
         // A model that is loaded says itself who it is.
         if self.session.model.with_untracked(Option::is_none) {
             self.scored_by.set(model_sha256);
+            self.scored_adapter.set(adapter_sha256);
+        } else if let (Some(model), Some(adapter)) = (model_sha256, adapter_sha256) {
+            self.session.apply_adapter_of_project(&model, adapter);
         }
         self.settled.set(true);
     }

@@ -132,6 +132,8 @@ pub struct Study {
     pub scored_with: RwSignal<Option<Task>>,
     /// The model that the scores are of.
     pub scored_by: RwSignal<Option<String>>,
+    /// SHA-256 of the adapter beside it, if any.
+    pub scored_adapter: RwSignal<Option<String>>,
     /// The file of the scores.
     scores_file: RwSignal<Option<String>>,
     /// The run.
@@ -183,6 +185,7 @@ impl Study {
             scores: RwSignal::new(Scores::default()),
             scored_with: RwSignal::new(None),
             scored_by: RwSignal::new(None),
+            scored_adapter: RwSignal::new(None),
             scores_file: RwSignal::new(None),
             running: RwSignal::new(Running::Not),
             listing: RwSignal::new(Listing::All),
@@ -211,7 +214,7 @@ impl Study {
     pub fn binding(self) -> Binding {
         Binding {
             model_sha256: self.scored_by.get(),
-            adapter_sha256: None,
+            adapter_sha256: self.scored_adapter.get(),
             task_sha256: self.scored_with.with(|task| task.as_ref().map(Task::sha256)),
         }
     }

@@ -26,6 +26,7 @@ impl Study {
         let session = self.session;
         Effect::new(move |_| {
             let loaded = session.model.with(|model| model.as_ref().map(|model| model.sha256.clone()));
+            let adapter = if loaded.is_some() { session.adapter_sha256() } else { self.scored_adapter.get() };
             let task = match &loaded {
                 Some(_) => session.task_in_use.get(),
                 None => session
@@ -36,21 +37,22 @@ impl Study {
             let model = loaded.or_else(|| self.scored_by.get());
             let has_material = self.material.with(Option::is_some);
             if let (Some(task), Some(model), true) = (task, model, has_material) {
-                untrack(move || self.score_with(task, model));
+                untrack(move || self.score_with(task, model, adapter));
             }
         });
     }
 
-    /// The scores of this task and model are the ones that are shown.
-    fn score_with(self, task: Task, model: String) {
-        let file = file_name(&model, &scoring_task(&task).sha256());
+    /// The scores of this task, model and adapter are the ones that are shown.
+    fn score_with(self, task: Task, model: String, adapter: Option<String>) {
+        let file = file_name(&model, adapter.as_deref(), &scoring_task(&task).sha256());
         let same_file = self.scores_file.get_untracked().as_ref() == Some(&file);
         if same_file && self.scored_with.with_untracked(|scored| scored.as_ref() == Some(&task)) {
             return;
         }
         self.labels.update(|labels| *labels = labels.fitted_to(&task));
         let corrected = self.scored_with.with_untracked(|scored| scored.as_ref().is_some_and(is_corrected_here));
-        self.scored_by.set(Some(model.clone()));
+        self.scored_by.set(Some(model));
+        self.scored_adapter.set(adapter);
         self.scored_with.set(Some(task.clone()));
         if same_file {
             // Only the correction that is made on this page is another one: no score changes.
@@ -77,7 +79,8 @@ impl Study {
         let material = self.material.get_untracked();
         let found = task.zip(material).and_then(|(task, material)| {
             let bias = self.scores.with_untracked(|scores| scores.batch_bias(&material))?;
-            Some(BatchBias { model: self.scored_by.get_untracked()?, task, bias })
+            let (model, adapter) = (self.scored_by.get_untracked()?, self.scored_adapter.get_untracked());
+            Some(BatchBias { model, adapter, task, bias })
         });
         if let Some(found) = &found {
             self.scores.update(|scores| scores.correct(&found.bias));
@@ -100,7 +103,8 @@ impl Study {
         let texts: Vec<&str> = material.texts().collect();
         let texts: Rc<[String]> = missing.iter().map(|&text| texts[text].to_owned()).collect();
         let context = self.session.model.with_untracked(|model| model.as_ref().map_or(LIMIT, |model| model.context));
-        let job = BatchJob { task, texts, top: TOP, limit_tokens: context.min(LIMIT), together: false };
+        let adapter = self.scored_adapter.get_untracked();
+        let job = BatchJob { adapter, task, texts, top: TOP, limit_tokens: context.min(LIMIT), together: false };
         let file = self.scores_file.get_untracked();
         match self.session.pool().run(job, move |event| self.take_event(&missing, file.as_deref(), event)) {
             Ok(handle) => {

@@ -184,6 +184,8 @@ pub struct Choices {
     pub calibrator: Option<(String, Origin)>,
     /// The model that scored last.
     pub model_sha256: Option<String>,
+    /// The adapter beside it, if any.
+    pub adapter_sha256: Option<String>,
 }
 
 /// Where the threshold stands at first.
@@ -197,6 +199,7 @@ impl Default for Choices {
             order: Order::default(),
             calibrator: None,
             model_sha256: None,
+            adapter_sha256: None,
         }
     }
 }
