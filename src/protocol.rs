@@ -4,7 +4,9 @@
 //! engine's floor writes.
 //! The page is compiled with this floor and those below it only, so a type that both sides need stands here.
 
+pub mod adapter;
 pub mod calibrated;
+pub mod comparison;
 pub mod study;
 
 use indexmap::IndexMap;
@@ -13,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::task::Task;
 
+pub use self::adapter::{AdapterInfo, AdapterSource};
+pub use self::comparison::{
+    CompareRequest, ComparedRun, ComparisonReport, ProbeReport, ProbeRequest, ProjectFiles, Vectors,
+};
 pub use self::study::{CalibrationReport, DataFile, Examination, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
@@ -103,6 +109,9 @@ pub struct Classification {
     /// What a user should know: an empty text, forms that are not told apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The model's last hidden state after the prompt, where it was asked for: what a probe reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vector: Vec<f32>,
 }
 
 /// How a label's probability is made up.
@@ -238,39 +247,6 @@ pub enum ModelSource {
     },
 }
 
-/// Where an adapter comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdapterSource {
-    /// Files that the person picked or dropped: PEFT's pair or a GGUF file, other files beside them are passed over.
-    Files(Vec<DataFile>),
-    /// One that is kept on the device, by its SHA-256.
-    Kept(String),
-}
-
-/// What is known of an adapter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdapterInfo {
-    /// What it is called: its file's name, or its folder's.
-    pub name: String,
-    /// SHA-256 of what it does, in lower-case hex: the same for both formats.
-    pub sha256: String,
-    /// SHA-256 of the model file it was trained on, where it says so.
-    pub base_sha256: Option<String>,
-    /// SHA-256 of the model file it was used with here.
-    pub model_sha256: String,
-    /// Bytes of its files.
-    pub bytes: u64,
-    /// Trained numbers.
-    pub parameters: u64,
-    /// The highest rank of its matrices.
-    pub rank: usize,
-    /// How many of the model's layers it changes.
-    pub layers: usize,
-    /// Whether it is kept for the next visit; when not, why not.
-    pub kept: std::result::Result<(), String>,
-}
-
 /// What is known of a loaded model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
@@ -343,6 +319,9 @@ pub struct BatchRequest {
     pub top: usize,
     /// Longest prompt in tokens; a longer text is cut to fit.
     pub limit_tokens: usize,
+    /// What becomes of the model's last hidden states.
+    #[serde(default)]
+    pub vectors: Vectors,
 }
 
 /// The answer to a [`BatchRequest`].
@@ -371,6 +350,8 @@ pub enum Stage {
     Prefix,
     /// The text is computed.
     Classify,
+    /// A probe is trained: done and total count probes.
+    Train,
 }
 
 /// Progress of a long job.

@@ -258,7 +258,39 @@ impl Classifier {
         options: &Options,
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
-        scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
+        Ok(scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await?.0)
+    }
+
+    /// [`Self::classify_with`], with each text's last hidden state as [`Classification::vector`], which a probe reads. A
+    /// graphics device keeps them to itself: there they stay empty.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn classify_with_vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Classification>> {
+        let (mut results, vectors) =
+            scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await?;
+        results.iter_mut().zip(vectors).for_each(|(result, vector)| result.vector = vector);
+        Ok(results)
+    }
+
+    /// The last hidden state after each text's prompt, computed by the processor whatever the backend is.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        scores::vectors(task, &self.engine, &self.tokenizer, texts, options, control).await
     }
 
     /// Answers several tasks about one text, in their order; what their prompts have in common is computed once.

@@ -20,7 +20,8 @@ pub fn open(path: &Path, model: &str) -> Result<Adapter> {
     let config = model_config(model)?;
     let at = |file: &Path, error: Error| error.at_file(file.display().to_string());
     let files = files_at(path).map_err(|error| at(path, error))?;
-    let names: Vec<String> = files.iter().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect();
+    let names: Vec<String> =
+        files.iter().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let found = Found::among(&names).map_err(|error| at(path, error.in_field("--adapter")))?;
     let chosen: Vec<&PathBuf> = found.places().into_iter().map(|place| &files[place]).collect();

@@ -7,6 +7,7 @@
 
 mod agreement;
 mod chrome;
+mod compare;
 mod evaluate;
 mod graphics;
 mod offline;

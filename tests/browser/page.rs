@@ -71,6 +71,19 @@ impl Page {
         element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
+    /// What a click on a button would save, caught on its way to the disk.
+    pub async fn taken_home(&self, css: &str) -> String {
+        self.wait_until(css, &format!("document.querySelector({css:?})")).await;
+        let catch = "const saved = [];
+            const make = URL.createObjectURL.bind(URL);
+            URL.createObjectURL = blob => { saved.push(blob); return make(blob); };
+            document.querySelector(argument).click();
+            URL.createObjectURL = make;
+            return await saved[0].text();";
+        let text = self.script_later(catch, css).await;
+        text.as_str().unwrap_or_else(|| panic!("{css}: {text}")).to_owned()
+    }
+
     /// Goes to a place of the page, as its navigation does.
     pub async fn go_to(&self, place: &str) {
         self.script("location.hash = '#/' + arguments[0];", place).await;

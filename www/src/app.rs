@@ -12,6 +12,7 @@ use crate::components::projects::ProjectsPanel;
 use crate::components::term::{Glossary, GlossaryPanel};
 use crate::link;
 use crate::pages::classify::ClassifyPage;
+use crate::pages::compare::ComparePage;
 use crate::pages::evaluate::EvaluatePage;
 use crate::pages::help::HelpPage;
 use crate::pages::label::LabelPage;
@@ -41,7 +42,8 @@ pub fn App() -> impl IntoView {
     Effect::new(move |_| {
         let place = place.get();
         study.looked_at.set(place == Place::Evaluate);
-        if matches!(place, Place::Evaluate | Place::Label) {
+        study.comparison_looked_at.set(place == Place::Compare);
+        if matches!(place, Place::Evaluate | Place::Label | Place::Compare) {
             study.open();
         }
     });
@@ -86,6 +88,9 @@ pub fn App() -> impl IntoView {
                 </div>
                 <div class="page-inner" hidden=move || place.with(|place| *place != Place::Label)>
                     <LabelPage place=place panel=projects/>
+                </div>
+                <div class="page-inner" hidden=move || place.with(|place| *place != Place::Compare)>
+                    <ComparePage panel=projects/>
                 </div>
                 <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>
                     <div class="page-inner">

@@ -40,7 +40,9 @@ impl Found {
             (0..names.len()).filter(|at| has(names[*at])).collect()
         };
         // Renamed files are as good, as long as there is no doubt which they are.
-        let only = |wanted: &str, with: &str| named(wanted).or_else(|| ending(with).first().copied().filter(|_| ending(with).len() == 1));
+        let only = |wanted: &str, with: &str| {
+            named(wanted).or_else(|| ending(with).first().copied().filter(|_| ending(with).len() == 1))
+        };
         let (config, weights) = (only(CONFIG_FILE, ".json"), only(WEIGHTS_FILE, ".safetensors"));
         if let (Some(config), Some(weights)) = (config, weights) {
             return Ok(Self::Peft { config, weights });

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use candor::error::Result;
-use candor::protocol::{BatchRequest, Classification, MemoryUse};
+use candor::protocol::{BatchRequest, Classification, MemoryUse, Vectors};
 use candor::task::Task;
 
 use super::pace::Pace;
@@ -23,6 +23,8 @@ pub struct BatchJob {
     pub top: usize,
     /// Longest prompt in tokens; a longer text is cut to fit, and its row says so.
     pub limit_tokens: usize,
+    /// What becomes of the model's last hidden states.
+    pub vectors: Vectors,
     /// Begin only when all workers are ready, for who measures; otherwise each joins when it is.
     pub together: bool,
 }
@@ -126,6 +128,7 @@ impl Running {
             texts: self.job.texts[chunk.rows.clone()].to_vec(),
             top: self.job.top,
             limit_tokens: self.job.limit_tokens,
+            vectors: self.job.vectors.clone(),
         }
     }
 

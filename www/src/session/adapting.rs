@@ -54,6 +54,9 @@ impl Session {
     /// Removes a kept adapter; one that is in use stays in use.
     pub fn forget_adapter(self, sha256: String) {
         self.storage_notice.set(None);
+        if browser::kept(keep::ADAPTER).is_some_and(|last| last.ends_with(&sha256)) {
+            browser::keep_value(keep::ADAPTER, "");
+        }
         let request = self.send(Request::ForgetAdapter { sha256 });
         self.storage_asked.set(Some(request));
     }

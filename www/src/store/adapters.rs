@@ -63,9 +63,8 @@ impl Adapters {
     /// # Errors
     /// One that is not there, whole.
     pub async fn read(&self, sha256: &str) -> Result<Kept> {
-        let gone = || {
-            Error::new(Kind::Io, "the adapter is not kept on this device any more").help("choose its files again")
-        };
+        let gone =
+            || Error::new(Kind::Io, "the adapter is not kept on this device any more").help("choose its files again");
         let folder = self.folder.as_ref().map_err(|_| gone())?;
         let Record { info, files: names } = record(folder, sha256).await?.ok_or_else(gone)?;
         let mut files = Vec::with_capacity(names.len());

@@ -10,15 +10,18 @@
 
 mod adapters;
 pub mod batch;
+mod comparing;
 pub mod gate;
 pub mod job;
 pub mod model;
 mod picked;
+mod probing;
 pub mod queue;
 pub mod study;
+mod vectors;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use candor::classify::{Classifier, Options};
@@ -92,6 +95,8 @@ struct Desk {
     /// The loaded model without an adapter first, then with those that were used last.
     variants: RefCell<Vec<Rc<Model>>>,
     store: RefCell<Option<Rc<Store>>>,
+    /// The file of each stem that this worker writes vectors to.
+    vector_files: RefCell<BTreeMap<String, String>>,
     switches: Switches,
     texts: Cell<u64>,
 }
@@ -113,6 +118,7 @@ impl Desk {
             model: RefCell::default(),
             variants: RefCell::default(),
             store: RefCell::default(),
+            vector_files: RefCell::default(),
             switches: Switches::of_worker(),
             texts: Cell::new(0),
         }
@@ -199,9 +205,7 @@ impl Desk {
             Request::LoadModel { source } => {
                 self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info)))
             }
-            Request::SetAdapter { source } => {
-                self.set_adapter(source).await.map(|info| Reply::Adapter(Box::new(info)))
-            }
+            Request::SetAdapter { source } => self.set_adapter(source).await.map(|info| Reply::Adapter(Box::new(info))),
             Request::SetTask { task } => {
                 let model = self.model()?;
                 let mut progress = self.reporter(id, Stage::Prefix);
@@ -217,7 +221,7 @@ impl Desk {
                 let mut progress = self.reporter(id, Stage::Classify);
                 let mut control = Control::new(stop.cancel(), &mut progress);
                 let options = Options { top, limit_tokens };
-                let results = model.classifier.classify_with(&task, &[&text], &options, &mut control).await?;
+                let results = model.classifier.classify_with_vectors(&task, &[&text], &options, &mut control).await?;
                 let result = results.into_iter().next().ok_or_else(|| Error::internal("a text gave no result"))?;
                 Ok(Reply::Classified(Box::new(result)))
             }

@@ -43,10 +43,13 @@ impl Desk {
                 StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
                 StudyRequest::Examine { name, predictions } => examine(&name, &predictions),
                 StudyRequest::Calibrate { predictions, method, bound_to } => fit(&predictions, method, bound_to),
+                StudyRequest::Compare(request) => self.compare(*request).await,
+                StudyRequest::Probe(request) => self.train_probe(id, *request).await,
                 StudyRequest::Keep { name, text } => self.keep(&name, &text, false).await,
                 StudyRequest::Append { name, text } => self.keep(&name, &text, true).await,
                 StudyRequest::Recall { name } => self.recall(&name).await,
                 StudyRequest::Remove { names } => self.remove(&names).await,
+                StudyRequest::RemoveAll { beginning } => self.remove_all(&beginning).await,
                 StudyRequest::Usage => self.study_folder_list().await.map(StudyReply::Usage),
                 StudyRequest::EraseAll => self.erase_all().await,
             };
@@ -107,11 +110,16 @@ impl Desk {
     }
 
     async fn erase_all(&self) -> Result<StudyReply> {
-        let names: Vec<String> = self.study_folder_list().await?.into_iter().map(|(name, _)| name).collect();
+        self.remove_all("").await
+    }
+
+    async fn remove_all(&self, beginning: &str) -> Result<StudyReply> {
+        let names = self.study_folder_list().await?.into_iter().map(|(name, _)| name);
+        let names: Vec<String> = names.filter(|name| name.starts_with(beginning)).collect();
         self.remove(&names).await
     }
 
-    async fn study_folder(&self) -> Result<Folder> {
+    pub(super) async fn study_folder(&self) -> Result<Folder> {
         if self.switches.no_storage {
             return Err(Error::new(Kind::Resource, "storage is switched off by the page's address"));
         }

@@ -28,6 +28,7 @@ impl Study {
         self.scored_with.set(None);
         self.scores_file.set(None);
         self.calibrator.set(None);
+        self.put_comparison_away();
         self.labels.set(LabelMap::default());
         self.running.set(super::Running::Not);
         self.index.update(|index| index.open = None);
@@ -54,9 +55,11 @@ impl Study {
         if self.index.with_untracked(|index| index.open.as_deref() == Some(id)) {
             self.put_away();
         }
-        let files = self.index.try_update(|index| index.remove(id)).unwrap_or_default();
+        let removed = self.index.try_update(|index| index.remove(id)).flatten();
         self.keep_index();
-        self.send(StudyRequest::Remove { names: files });
+        if let Some(entry) = removed {
+            self.send(StudyRequest::RemoveAll { beginning: entry.beginning() });
+        }
         self.ask_usage();
     }
 
