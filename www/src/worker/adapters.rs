@@ -114,7 +114,7 @@ fn open(base: &Model, name: String, files: &[(String, Vec<u8>)]) -> Result<(Adap
     let sha256 = adapter.sha256();
     let usual = matches!(name.as_str(), "adapter" | "adapter_config");
     let info = AdapterInfo {
-        name: if usual { format!("adapter {}", &sha256[..6]) } else { name },
+        name: if usual { format!("LoRA {}", &sha256[..6]) } else { name },
         base_sha256: adapter.base_sha256().map(str::to_owned),
         model_sha256,
         bytes: files.iter().map(|(_, bytes)| bytes.len() as u64).sum(),

@@ -96,9 +96,9 @@ fn Said(
 ) -> impl IntoView {
     let Classification { prediction, next, .. } = found;
     let names: Vec<String> = prediction.labels.keys().cloned().collect();
-    let of = |logprob: f64, share: f64| if is_probe { share } else { logprob.exp() };
+    let shown = |logprob: f64, share: f64| if is_probe { share } else { logprob.exp() };
     let bars = prediction.labels.iter().enumerate().map(|(index, (label, score))| {
-        let probability = of(score.logprob, score.share);
+        let probability = shown(score.logprob, score.share);
         view! {
             <li class=format!("answer-bar {}", colour_class(index)) data-label=label.clone() data-probability=probability.to_string()>
                 <span class="bar-name"><Swatch index=Some(index)/><span>{label.clone()}</span></span>

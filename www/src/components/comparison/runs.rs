@@ -121,7 +121,7 @@ fn RankedBy() -> impl IntoView {
                 </select>
             </div>
             <div class="field">
-                <label for="compare-threshold">"Automated from a confidence of (%)"</label>
+                <label for="compare-threshold">"Automated from (%)"</label>
                 <input
                     class="input"
                     type="number"
