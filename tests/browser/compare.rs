@@ -39,7 +39,8 @@ fn adapter(config: &ModelConfig, base: &str) -> Adapter {
 /// Writes an adapter in llama.cpp's format, a stranger's beside it, and the first again in PEFT's format.
 fn write_adapters(folder: &Path) -> (PathBuf, PathBuf, [PathBuf; 2]) {
     let model = xtask::place::home().expect("a cache folder").join("models").join(MODEL_FILE);
-    let file = GgufFile::open(std::fs::File::open(model).expect("the model")).expect("a model");
+    let reader = std::io::BufReader::new(std::fs::File::open(model).expect("the model"));
+    let file = GgufFile::open(reader).expect("a model");
     let config = ModelConfig::from_gguf(&file.metadata).expect("a Llama");
     let write = |name: &str, bytes: Vec<u8>| {
         let path = folder.join(name);
@@ -187,7 +188,7 @@ fn runs_with_and_without_an_adapter_and_a_probe_stand_side_by_side() {
             "{verdict}"
         );
         let report = page.taken_home("#export-comparison").await;
-        for words in ["McNemar", "Confidence", "Calibration side by side", "adapter shaken"] {
+        for words in ["McNemar", "its confidence, right and wrong", "Calibration side by side", "adapter shaken"] {
             assert!(report.contains(words), "{words}");
         }
 

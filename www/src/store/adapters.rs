@@ -43,17 +43,22 @@ impl Adapters {
         Self { folder }
     }
 
-    /// Keeps an adapter; the answer says why it is not kept, where it is not.
-    pub async fn keep(&self, info: &AdapterInfo, files: &[(String, Vec<u8>)]) -> Result<(), String> {
+    /// Keeps an adapter, and answers with what is known of it: what was said when it first came, if it is kept already.
+    /// The error says why it is not kept.
+    pub async fn keep(&self, info: &AdapterInfo, files: &[(String, Vec<u8>)]) -> Result<AdapterInfo, String> {
         let folder = self.folder.as_ref().map_err(Clone::clone)?;
         let write = async {
+            if let Some(known) = record(folder, &info.sha256).await? {
+                return Ok(known.info);
+            }
             for (name, bytes) in files {
                 folder.write(&file_name(&info.sha256, name), bytes).await?;
             }
             let names = files.iter().map(|(name, _)| name.clone()).collect();
             let record = serde_json::to_vec(&Record { info: info.clone(), files: names });
             let record = record.map_err(|error| Error::internal(error.to_string()))?;
-            folder.write(&name_of(&info.sha256), &record).await
+            folder.write(&name_of(&info.sha256), &record).await?;
+            Ok(info.clone())
         };
         write.await.map_err(|error: Error| error.message)
     }

@@ -30,7 +30,10 @@ impl Desk {
             Some(AdapterSource::Files(files)) => {
                 let (name, files) = read_files(&files).await?;
                 let (adapter, mut info) = open(&base, name, &files)?;
-                info.kept = self.store().await.adapters.keep(&info, &files).await;
+                match self.store().await.adapters.keep(&info, &files).await {
+                    Ok(known) => info = known,
+                    Err(reason) => info.kept = Err(reason),
+                }
                 self.hold(&base, adapter, info)?
             }
         };
