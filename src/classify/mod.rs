@@ -10,6 +10,7 @@ mod scores;
 mod verbalized;
 
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 pub use self::prepared::PreparedTask;
 pub use self::verbalized::HowSure;
@@ -41,13 +42,14 @@ impl Default for Options {
 /// A loaded model with its tokenizer, and the task in use.
 pub struct Classifier {
     engine: Engine,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     facts: Facts,
     task: Option<PreparedTask>,
 }
 
 /// What is said of a model file.
+#[derive(Clone)]
 struct Facts {
     name: String,
     quantization: String,
@@ -102,10 +104,10 @@ impl Classifier {
             bytes: tensors().map(|tensor| tensor.offset + tensor.bytes as u64).max().unwrap_or(0),
             load_seconds: platform::now() - started,
         };
-        Ok(Self { engine, tokenizer, template, facts, task: None })
+        Ok(Self { engine, tokenizer: Arc::new(tokenizer), template, facts, task: None })
     }
 
-    /// What is known of the model. The hash and whether it is kept are the store's to fill in.
+    /// What is known of the model. The hash, whether it is kept and what its adapter is called are the store's to fill in.
     pub fn model_info(&self) -> ModelInfo {
         let config = self.engine.config();
         let (backend, backend_reason) = self.engine.backend();
@@ -129,6 +131,7 @@ impl Classifier {
             from_cache: true,
             kept: Ok(()),
             memory: self.memory(),
+            adapter: None,
         }
     }
 
@@ -154,6 +157,20 @@ impl Classifier {
             self.task = None;
         }
         Ok(())
+    }
+
+    /// The same model with another adapter, or none, and without a task. Both share the base's weights.
+    ///
+    /// # Errors
+    /// As [`Self::set_adapter`].
+    pub fn with_adapter(&self, adapter: Option<Adapter>) -> Result<Self> {
+        Ok(Self {
+            engine: self.engine.with_adapter(adapter)?,
+            tokenizer: Arc::clone(&self.tokenizer),
+            template: self.template.clone(),
+            facts: self.facts.clone(),
+            task: None,
+        })
     }
 
     /// The tokenizer.
@@ -241,7 +258,39 @@ impl Classifier {
         options: &Options,
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
-        scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
+        Ok(scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await?.0)
+    }
+
+    /// [`Self::classify_with`], with each text's last hidden state as [`Classification::vector`], which a probe reads. A
+    /// graphics device keeps them to itself: there they stay empty.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn classify_with_vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Classification>> {
+        let (mut results, vectors) =
+            scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await?;
+        results.iter_mut().zip(vectors).for_each(|(result, vector)| result.vector = vector);
+        Ok(results)
+    }
+
+    /// The last hidden state after each text's prompt, computed by the processor whatever the backend is.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        scores::vectors(task, &self.engine, &self.tokenizer, texts, options, control).await
     }
 
     /// Answers several tasks about one text, in their order; what their prompts have in common is computed once.

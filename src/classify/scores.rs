@@ -29,21 +29,43 @@ pub(super) async fn classify(
     texts: &[&str],
     options: &Options,
     control: &mut Control<'_>,
-) -> Result<Vec<Classification>> {
+) -> Result<(Vec<Classification>, Vec<Vec<f32>>)> {
     let started = platform::now();
     let prompts = prompts(task, engine, tokenizer, texts, options.limit_tokens)?;
     let query = Query { gather: gathered(task), top: options.top };
-    let scored = score(task, engine, &prompts, &query, control).await?;
+    let mut scored = score(task, engine, &prompts, &query, control).await?;
     let seconds = (platform::now() - started) / texts.len().max(1) as f64;
     let contexts = task.trie.contexts().len();
-    (texts.iter().zip(&prompts).zip(scored.chunks(contexts)).enumerate())
-        .map(|(index, ((text, prompt), scores))| {
+    // After the first context, the empty one, stands what the model made of the prompt.
+    let vectors = scored.chunks_mut(contexts).map(|scores| std::mem::take(&mut scores[0].last_row)).collect();
+    let results = (texts.iter().zip(&prompts).zip(scored.chunks(contexts)).enumerate()).map(
+        |(index, ((text, prompt), scores))| {
             let mut result = describe(task, tokenizer, &query, text, prompt, scores)?;
             result.prediction.id = (index + 1).to_string();
             result.seconds = seconds;
             Ok(result)
-        })
-        .collect()
+        },
+    );
+    Ok((results.collect::<Result<_>>()?, vectors))
+}
+
+/// The last hidden state after each text's prompt, computed by the processor whatever the backend.
+pub(super) async fn vectors(
+    task: &PreparedTask,
+    engine: &Engine,
+    tokenizer: &Tokenizer,
+    texts: &[&str],
+    options: &Options,
+    control: &mut Control<'_>,
+) -> Result<Vec<Vec<f32>>> {
+    let empty = Prefix::empty(engine.config());
+    let mut vectors = Vec::with_capacity(texts.len());
+    for prompt in prompts(task, engine, tokenizer, texts, options.limit_tokens)? {
+        let prefix = if prompt.reused > 0 { &task.prefix } else { &empty };
+        let batch = PackedBatch::of([&prompt.ids[prompt.reused..]])?;
+        vectors.push(engine.last_rows(prefix, &batch, control).await?);
+    }
+    Ok(vectors)
 }
 
 /// Answers several tasks about one text: what their prompts have in common is computed once, and all their contexts in
@@ -264,6 +286,7 @@ fn describe(
         truncated: prompt.truncated.clone(),
         seconds: 0.0,
         warnings: warnings(text),
+        vector: Vec::new(),
         prediction,
     })
 }

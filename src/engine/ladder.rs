@@ -275,7 +275,9 @@ mod tests {
 
     #[test]
     fn a_wrong_number_shows_in_the_difference() {
-        let scores = |logprob: f64| vec![SegmentScores { gathered: vec![logprob], top: vec![(7, logprob)] }];
+        let scores = |logprob: f64| {
+            vec![SegmentScores { gathered: vec![logprob], top: vec![(7, logprob)], ..Default::default() }]
+        };
         let query = Query { gather: vec![7], top: 1 };
         assert!(difference(&scores(-1.0), &scores(-1.001), &query) < SAME);
         assert!(difference(&scores(-1.0), &scores(-1.5), &query) > SAME);

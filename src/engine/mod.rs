@@ -146,8 +146,8 @@ impl Prefix {
 /// A loaded model, ready to score.
 pub struct Engine {
     config: ModelConfig,
-    cpu: CpuModel,
-    upper: Upper,
+    cpu: Arc<CpuModel>,
+    upper: Arc<Upper>,
     /// The adapter in use, with its SHA-256.
     adapter: Option<(Adapter, Arc<str>)>,
 }
@@ -173,7 +173,7 @@ impl Engine {
         let config = ModelConfig::from_gguf(&file.metadata)?;
         let cpu = CpuModel::load(file, &config, control).await?;
         let upper = Upper::climb(choice, file, &config, &cpu, control).await?;
-        Ok(Self { config, cpu, upper, adapter: None })
+        Ok(Self { config, cpu: Arc::new(cpu), upper: Arc::new(upper), adapter: None })
     }
 
     /// The model's description.
@@ -195,6 +195,18 @@ impl Engine {
             (adapter, hash)
         });
         Ok(())
+    }
+
+    /// The same model with another adapter, or none, beside this one: they share the base's weights, so this takes a
+    /// moment and no memory but the adapter's.
+    ///
+    /// # Errors
+    /// As [`Self::set_adapter`].
+    pub fn with_adapter(&self, adapter: Option<Adapter>) -> Result<Self> {
+        let (cpu, upper) = (Arc::clone(&self.cpu), Arc::clone(&self.upper));
+        let mut engine = Self { config: self.config.clone(), cpu, upper, adapter: None };
+        engine.set_adapter(adapter)?;
+        Ok(engine)
     }
 
     /// The adapter in use.

@@ -132,6 +132,7 @@ impl Head {
             scores.push(SegmentScores {
                 gathered: gathered[row * self.asked..][..self.asked].iter().map(|logit| logprob(*logit)).collect(),
                 top: top.into_iter().map(|(id, logit)| (id, logprob(logit))).collect(),
+                last_row: Vec::new(),
             });
         }
         Ok(Some(scores))

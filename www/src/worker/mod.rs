@@ -8,15 +8,20 @@
 //!
 //! On a failure everything that was there before still is: a new model replaces the old one only when it is ready.
 
+mod adapters;
 pub mod batch;
+mod comparing;
 pub mod gate;
 pub mod job;
 pub mod model;
+mod picked;
+mod probing;
 pub mod queue;
 pub mod study;
+mod vectors;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use candor::classify::{Classifier, Options};
@@ -85,8 +90,13 @@ struct Desk {
     running_batch: RefCell<Option<(u64, Stop)>>,
     studies: RefCell<VecDeque<(u64, StudyRequest)>>,
     studying: Cell<bool>,
+    /// What typed texts are classified with.
     model: RefCell<Option<Rc<Model>>>,
+    /// The loaded model without an adapter first, then with those that were used last.
+    variants: RefCell<Vec<Rc<Model>>>,
     store: RefCell<Option<Rc<Store>>>,
+    /// The file of each stem that this worker writes vectors to.
+    vector_files: RefCell<BTreeMap<String, String>>,
     switches: Switches,
     texts: Cell<u64>,
 }
@@ -106,7 +116,9 @@ impl Desk {
             studies: RefCell::default(),
             studying: Cell::new(false),
             model: RefCell::default(),
+            variants: RefCell::default(),
             store: RefCell::default(),
+            vector_files: RefCell::default(),
             switches: Switches::of_worker(),
             texts: Cell::new(0),
         }
@@ -138,9 +150,20 @@ impl Desk {
                 };
                 self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
             }),
+            Request::ForgetAdapter { sha256 } => spawn_local(async move {
+                let store = self.store().await;
+                let report = match store.adapters.forget(&sha256).await {
+                    Ok(()) => store.report().await,
+                    Err(error) => Err(error),
+                };
+                self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
+            }),
             Request::Batch(request) => self.take_batch(id, *request),
             Request::Study(request) => self.study(id, *request),
-            Request::LoadModel { .. } | Request::SetTask { .. } | Request::Classify { .. } => {
+            Request::LoadModel { .. }
+            | Request::SetAdapter { .. }
+            | Request::SetTask { .. }
+            | Request::Classify { .. } => {
                 let superseded = self.queue.borrow_mut().push(message);
                 for older in superseded {
                     self.answer(older, Reply::Failed(Error::new(Kind::Cancelled, "a newer request took its place")));
@@ -182,6 +205,7 @@ impl Desk {
             Request::LoadModel { source } => {
                 self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info)))
             }
+            Request::SetAdapter { source } => self.set_adapter(source).await.map(|info| Reply::Adapter(Box::new(info))),
             Request::SetTask { task } => {
                 let model = self.model()?;
                 let mut progress = self.reporter(id, Stage::Prefix);
@@ -197,7 +221,7 @@ impl Desk {
                 let mut progress = self.reporter(id, Stage::Classify);
                 let mut control = Control::new(stop.cancel(), &mut progress);
                 let options = Options { top, limit_tokens };
-                let results = model.classifier.classify_with(&task, &[&text], &options, &mut control).await?;
+                let results = model.classifier.classify_with_vectors(&task, &[&text], &options, &mut control).await?;
                 let result = results.into_iter().next().ok_or_else(|| Error::internal("a text gave no result"))?;
                 Ok(Reply::Classified(Box::new(result)))
             }
@@ -234,7 +258,9 @@ impl Desk {
         let load_seconds = platform::now() - started;
         let Facts { bytes, sha256, from_cache, kept } = facts;
         let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
-        *self.model.borrow_mut() = Some(Rc::new(Model::new(classifier, info.sha256.clone())));
+        let base = Rc::new(Model::new(classifier, info.clone()));
+        *self.variants.borrow_mut() = vec![Rc::clone(&base)];
+        *self.model.borrow_mut() = Some(base);
         Ok(info)
     }
 
