@@ -5,6 +5,7 @@
 //! The page is compiled with this floor and those below it only, so a type that both sides need stands here.
 
 pub mod calibrated;
+mod shares;
 pub mod study;
 
 use indexmap::IndexMap;

@@ -1,7 +1,7 @@
 //! What visitors do, by the reason for which they leave.
 
-use rand::seq::{IndexedRandom, SliceRandom};
 use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::forms::{Field, all_offers, any_form, any_offers};
 

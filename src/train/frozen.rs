@@ -89,7 +89,8 @@ impl<'a> Frozen<'a> {
                 before = Prefix::empty(config);
                 if kept.beginnings[current].is_empty() && !tokens.is_empty() {
                     let batch = PackedBatch::of([tokens.as_slice()])?;
-                    kept.beginnings[current] = write(&model.rows_before(config, first, &before, &batch, control).await?)?;
+                    kept.beginnings[current] =
+                        write(&model.rows_before(config, first, &before, &batch, control).await?)?;
                     done += tokens.len() as u64;
                 }
                 for tokens in tokens.chunks(PASS_TOKENS) {

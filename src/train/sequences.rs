@@ -198,9 +198,7 @@ impl Sequences {
         for (at, sequence) in sequences.iter().enumerate() {
             let Sequence { tokens: own, beginning } = &self.all[*sequence];
             match passes.last_mut() {
-                Some(last)
-                    if tokens + own.len() <= most && self.all[sequences[last.start]].beginning == *beginning =>
-                {
+                Some(last) if tokens + own.len() <= most && self.all[sequences[last.start]].beginning == *beginning => {
                     last.end = at + 1;
                     tokens += own.len();
                 }
