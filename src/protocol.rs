@@ -7,6 +7,7 @@
 pub mod adapter;
 pub mod calibrated;
 pub mod comparison;
+mod shares;
 pub mod study;
 
 use indexmap::IndexMap;

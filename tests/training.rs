@@ -17,7 +17,7 @@ use candor::task::Task;
 use candor::train::parameters::Parameters;
 use candor::train::rows::Rows;
 use candor::train::stack::{Stack, Target};
-use candor::train::{Criterion, Event, Inputs, Outcome, Settings, finetune};
+use candor::train::{Asked, Criterion, Event, Inputs, Outcome, Settings, finetune};
 
 const TINY: &[u8] = include_bytes!("../models/tiny.gguf");
 
@@ -298,8 +298,9 @@ fn train(rows: &[Example], settings: &Settings, folder: &Path, stop_at: Option<u
     let task = prepared(&classifier);
     let inputs = Inputs {
         classifier: &classifier,
-        task: &task,
+        asked: &[Asked { question: None, task: &task }],
         model_sha256: "0123",
+        task_sha256: &task.task().sha256(),
         model_name: "tiny",
         training: rows,
         validation: &examples(24),

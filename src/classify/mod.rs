@@ -7,6 +7,7 @@
 
 mod prepared;
 mod scores;
+mod vectors;
 mod verbalized;
 
 use std::io::{Read, Seek};
@@ -305,6 +306,20 @@ impl Classifier {
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
         scores::classify_once(tasks, &self.engine, &self.tokenizer, text, options, control).await
+    }
+
+    /// What the head reads after each text's prompt, for probes: texts × width. `control` hears of texts.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        limit_tokens: usize,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<f32>> {
+        vectors::vectors(task, &self.engine, &self.tokenizer, texts, limit_tokens, control).await
     }
 
     /// The most likely next tokens after a prompt taken as it is, with the prompt's token ids.

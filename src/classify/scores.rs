@@ -14,11 +14,11 @@ use crate::task::trie::LabelMass;
 use crate::tokenizer::Tokenizer;
 
 /// A text's prompt and where its segments went.
-struct Prompt {
-    ids: Vec<u32>,
+pub(super) struct Prompt {
+    pub(super) ids: Vec<u32>,
     truncated: Option<Truncation>,
     /// Tokens taken from the shared prefix: all of it, or none where the prompt does not begin with it.
-    reused: usize,
+    pub(super) reused: usize,
 }
 
 /// Classifies texts together: one segment a text and label-trie context, over the shared prefix.
@@ -126,7 +126,8 @@ pub(super) async fn label_logprobs(
     Ok(masses.map(|masses| masses.into_iter().map(|mass| mass.logprob).collect()).collect())
 }
 
-fn prompts(
+/// The prompts of texts.
+pub(super) fn prompts(
     task: &PreparedTask,
     engine: &Engine,
     tokenizer: &Tokenizer,

@@ -2,6 +2,7 @@
 
 mod trust;
 
+pub use self::trust::calibrations;
 use super::{Compared, ComparedPair, Criterion, Side};
 use crate::chart::{self, Cell, Chart, Heading, Highlight, Section, Table, format};
 use crate::error::Result;
@@ -226,6 +227,27 @@ fn real(compared: &Compared) -> Section {
     }
 }
 
+/// How lopsided the errors between two labels are; `None` of more labels.
+pub fn balance(compared: &Compared) -> Option<Table> {
+    let first = compared
+        .runs
+        .iter()
+        .find_map(|side| side.report.per_class.first().filter(|_| side.report.per_class.len() == 2))?;
+    let recall = format!("recall of {}#", first.label);
+    let header = ["run", recall.as_str(), "specificity#", "gap between the two#"];
+    let mut table = Table::new(format!("Rows that are {}, and rows that are not", first.label), &header);
+    for side in &compared.runs {
+        let own = side.report.per_class.iter().find(|class| class.label == first.label);
+        table.push(vec![
+            Cell::text(side.name.as_str()),
+            cell(own.map(|class| &class.recall), true),
+            cell(own.map(|class| &class.specificity), true),
+            cell(side.report.metrics.get("balance_gap"), true),
+        ]);
+    }
+    Some(table)
+}
+
 fn by_label(compared: &Compared) -> Section {
     let mut header = vec!["label".to_owned(), "n#".to_owned()];
     header.extend(compared.runs.iter().map(|side| format!("{}#", side.name)));
@@ -248,6 +270,7 @@ fn by_label(compared: &Compared) -> Section {
         of("Recall by label", |class| &class.recall),
         of("Specificity by label", |class| &class.specificity),
     ];
+    let tables = tables.into_iter().chain([balance(compared)]);
     let matrices = compared.runs.iter().filter_map(|side| match pictures::confusion(&side.report)? {
         Chart::Confusion(mut matrix) => {
             matrix.heading = Heading::titled(side.name.as_str());

@@ -85,7 +85,8 @@ fn beside(title: String, names: [&str; 2], first: &Report, second: &Report) -> C
     })
 }
 
-fn calibrations(compared: &Compared) -> Table {
+/// Calibration of every run, as it is and calibrated: also what the command line prints.
+pub fn calibrations(compared: &Compared) -> Table {
     let header = [
         "run",
         "ECE#",
