@@ -16,7 +16,7 @@ use crate::task::Task;
 pub use self::study::{CalibrationReport, DataFile, Examination, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -281,6 +281,17 @@ pub struct ModelInfo {
     pub memory: MemoryUse,
 }
 
+/// Where a model computes at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendInfo {
+    /// The backend rung in use.
+    pub backend: String,
+    /// Why this rung.
+    pub backend_reason: String,
+    /// Whether a graphics device computes.
+    pub on_gpu: bool,
+}
+
 /// What a worker, or the process, takes of the memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryUse {
@@ -436,6 +447,9 @@ pub enum Reply {
     Progress(Progress),
     /// The model is ready.
     Model(Box<ModelInfo>),
+    /// The model computes elsewhere from now on: a graphics device was lost, or opened again. Answers no request; its
+    /// number is 0.
+    Backend(BackendInfo),
     /// The task is ready.
     Task(TaskReport),
     /// The text is classified.

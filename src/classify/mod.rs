@@ -17,7 +17,7 @@ use crate::engine::{Adapter, Cancel, Choice, Control, Engine, PackedBatch, Prefi
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
-use crate::protocol::{Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
+use crate::protocol::{BackendInfo, Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
 use crate::stats::bias::LabelBias;
 use crate::task::chat::ChatTemplate;
 use crate::task::{BiasMethod, Task};
@@ -108,7 +108,7 @@ impl Classifier {
     /// What is known of the model. The hash and whether it is kept are the store's to fill in.
     pub fn model_info(&self) -> ModelInfo {
         let config = self.engine.config();
-        let (backend, backend_reason) = self.engine.backend();
+        let BackendInfo { backend, backend_reason, on_gpu } = self.backend();
         ModelInfo {
             name: self.facts.name.clone(),
             architecture: config.architecture.clone(),
@@ -123,13 +123,19 @@ impl Classifier {
             chat_template: self.template.is_some(),
             backend,
             backend_reason,
-            on_gpu: self.is_on_gpu(),
+            on_gpu,
             threads: platform::threads(),
             load_seconds: self.facts.load_seconds,
             from_cache: true,
             kept: Ok(()),
             memory: self.memory(),
         }
+    }
+
+    /// Where it computes, at this moment.
+    pub fn backend(&self) -> BackendInfo {
+        let (backend, backend_reason) = self.engine.backend();
+        BackendInfo { backend, backend_reason, on_gpu: self.is_on_gpu() }
     }
 
     /// Whether a graphics device computes, at this moment.

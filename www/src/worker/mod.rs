@@ -24,7 +24,7 @@ use candor::engine::{Choice, Control};
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
-    BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, StudyRequest,
+    BackendInfo, BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, StudyRequest,
     ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
@@ -86,6 +86,7 @@ struct Desk {
     studies: RefCell<VecDeque<(u64, StudyRequest)>>,
     studying: Cell<bool>,
     model: RefCell<Option<Rc<Model>>>,
+    told_backend: RefCell<Option<BackendInfo>>,
     store: RefCell<Option<Rc<Store>>>,
     switches: Switches,
     texts: Cell<u64>,
@@ -106,6 +107,7 @@ impl Desk {
             studies: RefCell::default(),
             studying: Cell::new(false),
             model: RefCell::default(),
+            told_backend: RefCell::default(),
             store: RefCell::default(),
             switches: Switches::of_worker(),
             texts: Cell::new(0),
@@ -173,6 +175,7 @@ impl Desk {
             let outcome = self.run(id, request, &stop).await;
             *self.running.borrow_mut() = None;
             self.answer(id, outcome.unwrap_or_else(Reply::Failed));
+            self.tell_backend();
         }
         self.working.set(false);
     }
@@ -234,6 +237,7 @@ impl Desk {
         let load_seconds = platform::now() - started;
         let Facts { bytes, sha256, from_cache, kept } = facts;
         let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
+        *self.told_backend.borrow_mut() = Some(classifier.backend());
         *self.model.borrow_mut() = Some(Rc::new(Model::new(classifier, info.sha256.clone())));
         Ok(info)
     }
@@ -244,6 +248,16 @@ impl Desk {
         // A name that is none is left to the choice of the engine.
         let choice = self.switches.backend.as_ref().and_then(|name| name.parse().ok()).unwrap_or(Choice::Auto);
         Classifier::load_on(choice, reader, &wanted.name, &mut control).await
+    }
+
+    /// Says where the model computes, if that has changed since it was said last.
+    fn tell_backend(&self) {
+        let Some(model) = self.model.borrow().clone() else { return };
+        let now = model.classifier.backend();
+        let before = self.told_backend.replace(Some(now.clone()));
+        if before.is_some_and(|before| before != now) {
+            self.answer(0, Reply::Backend(now));
+        }
     }
 
     /// Turns the engine's counts into messages.
