@@ -294,6 +294,17 @@ pub struct ModelInfo {
     pub adapter: Option<AdapterInfo>,
 }
 
+/// Where a model computes at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendInfo {
+    /// The backend rung in use.
+    pub backend: String,
+    /// Why this rung.
+    pub backend_reason: String,
+    /// Whether a graphics device computes.
+    pub on_gpu: bool,
+}
+
 /// What a worker, or the process, takes of the memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryUse {
@@ -471,6 +482,9 @@ pub enum Reply {
     Model(Box<ModelInfo>),
     /// The adapter is applied, or put away: the model as it is now.
     Adapter(Box<ModelInfo>),
+    /// The model computes elsewhere from now on: a graphics device was lost, or opened again. Answers no request; its
+    /// number is 0.
+    Backend(BackendInfo),
     /// The task is ready.
     Task(TaskReport),
     /// The text is classified.

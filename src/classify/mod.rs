@@ -19,7 +19,7 @@ use crate::engine::{Adapter, Cancel, Choice, Control, Engine, PackedBatch, Prefi
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
-use crate::protocol::{Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
+use crate::protocol::{BackendInfo, Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
 use crate::stats::bias::LabelBias;
 use crate::task::chat::ChatTemplate;
 use crate::task::{BiasMethod, Task};
@@ -111,7 +111,7 @@ impl Classifier {
     /// What is known of the model. The hash, whether it is kept and what its adapter is called are the store's to fill in.
     pub fn model_info(&self) -> ModelInfo {
         let config = self.engine.config();
-        let (backend, backend_reason) = self.engine.backend();
+        let BackendInfo { backend, backend_reason, on_gpu } = self.backend();
         ModelInfo {
             name: self.facts.name.clone(),
             architecture: config.architecture.clone(),
@@ -126,7 +126,7 @@ impl Classifier {
             chat_template: self.template.is_some(),
             backend,
             backend_reason,
-            on_gpu: self.is_on_gpu(),
+            on_gpu,
             threads: platform::threads(),
             load_seconds: self.facts.load_seconds,
             from_cache: true,
@@ -134,6 +134,12 @@ impl Classifier {
             memory: self.memory(),
             adapter: None,
         }
+    }
+
+    /// Where it computes, at this moment.
+    pub fn backend(&self) -> BackendInfo {
+        let (backend, backend_reason) = self.engine.backend();
+        BackendInfo { backend, backend_reason, on_gpu: self.is_on_gpu() }
     }
 
     /// Whether a graphics device computes, at this moment.

@@ -47,6 +47,7 @@ impl Desk {
             let outcome = self.classify_batch(id, &request, &stop).await;
             *self.running_batch.borrow_mut() = None;
             self.answer(id, outcome.map_or_else(Reply::Failed, |reply| Reply::Batch(Box::new(reply))));
+            self.tell_backend();
         }
         self.batching.set(false);
     }

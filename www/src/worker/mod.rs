@@ -29,8 +29,8 @@ use candor::engine::{Choice, Control};
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
-    BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, StudyRequest,
-    ToWorker,
+    BackendInfo, BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage,
+    StudyRequest, ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
@@ -94,6 +94,7 @@ struct Desk {
     model: RefCell<Option<Rc<Model>>>,
     /// The loaded model without an adapter first, then with those that were used last.
     variants: RefCell<Vec<Rc<Model>>>,
+    told_backend: RefCell<Option<BackendInfo>>,
     store: RefCell<Option<Rc<Store>>>,
     /// The file of each stem that this worker writes vectors to.
     vector_files: RefCell<BTreeMap<String, String>>,
@@ -117,6 +118,7 @@ impl Desk {
             studying: Cell::new(false),
             model: RefCell::default(),
             variants: RefCell::default(),
+            told_backend: RefCell::default(),
             store: RefCell::default(),
             vector_files: RefCell::default(),
             switches: Switches::of_worker(),
@@ -196,6 +198,7 @@ impl Desk {
             let outcome = self.run(id, request, &stop).await;
             *self.running.borrow_mut() = None;
             self.answer(id, outcome.unwrap_or_else(Reply::Failed));
+            self.tell_backend();
         }
         self.working.set(false);
     }
@@ -258,6 +261,7 @@ impl Desk {
         let load_seconds = platform::now() - started;
         let Facts { bytes, sha256, from_cache, kept } = facts;
         let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
+        *self.told_backend.borrow_mut() = Some(classifier.backend());
         let base = Rc::new(Model::new(classifier, info.clone()));
         *self.variants.borrow_mut() = vec![Rc::clone(&base)];
         *self.model.borrow_mut() = Some(base);
@@ -270,6 +274,16 @@ impl Desk {
         // A name that is none is left to the choice of the engine.
         let choice = self.switches.backend.as_ref().and_then(|name| name.parse().ok()).unwrap_or(Choice::Auto);
         Classifier::load_on(choice, reader, &wanted.name, &mut control).await
+    }
+
+    /// Says where the model computes, if that has changed since it was said last.
+    fn tell_backend(&self) {
+        let Some(model) = self.model.borrow().clone() else { return };
+        let now = model.classifier.backend();
+        let before = self.told_backend.replace(Some(now.clone()));
+        if before.is_some_and(|before| before != now) {
+            self.answer(0, Reply::Backend(now));
+        }
     }
 
     /// Turns the engine's counts into messages.
