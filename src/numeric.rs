@@ -2,6 +2,36 @@
 //!
 //! Not statistics (those are in `stats`) and not kernels (those are in `engine`): scalar float64 mathematics whose
 //! edge cases (infinities, empty input) are decided once, here.
+//!
+//! The elementary functions are here too. `f64::exp` and its like are the platform's own, and two platforms differ in
+//! the last bit now and then; then the same rows would have one fingerprint in the browser and another on the command
+//! line. These give the same bits everywhere, so everything from the engine's scores to the report uses them
+//! (`tests/architecture.rs` holds it).
+
+/// `e^x`.
+pub fn exp(x: f64) -> f64 {
+    libm::exp(x)
+}
+
+/// The natural logarithm.
+pub fn ln(x: f64) -> f64 {
+    libm::log(x)
+}
+
+/// `ln(1 + x)`, accurate near zero.
+pub fn ln_1p(x: f64) -> f64 {
+    libm::log1p(x)
+}
+
+/// The logarithm to base ten.
+pub fn log10(x: f64) -> f64 {
+    libm::log10(x)
+}
+
+/// `x^y`.
+pub fn pow(x: f64, y: f64) -> f64 {
+    libm::pow(x, y)
+}
 
 /// `log(sum(exp(x)))` without overflow; negative infinity for an empty slice or when every element is.
 pub fn log_sum_exp(values: &[f64]) -> f64 {
@@ -9,27 +39,27 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     if !max.is_finite() {
         return max;
     }
-    max + values.iter().map(|v| (v - max).exp()).sum::<f64>().ln()
+    max + ln(values.iter().map(|v| exp(v - max)).sum::<f64>())
 }
 
 /// The logistic function `1 / (1 + exp(-x))`, accurate in both tails.
 pub fn logistic(x: f64) -> f64 {
     if x >= 0.0 {
-        1.0 / (1.0 + (-x).exp())
+        1.0 / (1.0 + exp(-x))
     } else {
-        let e = x.exp();
+        let e = exp(x);
         e / (1.0 + e)
     }
 }
 
 /// The log-odds `ln(p / (1 - p))`.
 pub fn logit(p: f64) -> f64 {
-    p.ln() - (-p).ln_1p()
+    ln(p) - ln_1p(-p)
 }
 
 /// `ln(1 + exp(x))` without overflow.
 pub fn softplus(x: f64) -> f64 {
-    if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }
+    if x > 0.0 { x + ln_1p(exp(-x)) } else { ln_1p(exp(x)) }
 }
 
 /// A sum with Neumaier's compensation: a million small terms lose nothing.

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Floors of the root crate's modules. `lib.rs` and `main.rs` stand above them all.
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("error", 0),
     ("platform", 0),
     ("numeric", 0),
+    ("formula", 0),
     ("stats", 1),
     ("chart", 1),
     ("task", 1),
@@ -314,6 +315,32 @@ fn what_a_browser_lacks_stays_where_it_is_allowed() {
         }
     }
     none("time, files, threads and target switches have their places", offences);
+}
+
+/// What runs natively and in the browser computes with [`candor::numeric`]'s functions: the platforms' own differ in
+/// the last bit, and then the same rows have two fingerprints.
+#[test]
+fn elementary_functions_are_the_same_on_every_platform() {
+    let methods = "exp exp2 exp_m1 ln ln_1p log log2 log10 powf cbrt hypot sin cos tan sin_cos asin acos atan atan2 sinh \
+                   cosh tanh";
+    let mut offences = Vec::new();
+    for source in sources("src") {
+        let both = source.module().and_then(floor).is_some_and(|floor| floor <= 6)
+            && !["src/train/", "src/baselines/", "src/engine/gpu/", "src/engine/ladder.rs", "src/numeric.rs"]
+                .iter()
+                .any(|native| source.path.starts_with(native));
+        if !both || source.path.ends_with("tests.rs") || source.path.contains("/tests/") {
+            continue;
+        }
+        let before_tests = source.code.find("#[cfg(test)]").map_or(source.code.len(), |at| at);
+        let source = Source { code: source.code[..before_tests].to_owned(), ..source };
+        for name in methods.split_whitespace() {
+            for needle in [format!(".{name}("), format!("f64::{name}"), format!("f32::{name}")] {
+                offences.extend(source.places(&needle).map(|place| format!("{place}: {needle}")));
+            }
+        }
+    }
+    none("elementary functions are those of crate::numeric", offences);
 }
 
 #[test]

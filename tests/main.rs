@@ -15,6 +15,7 @@ mod graphics;
 mod hostile_gguf;
 mod quantized_types;
 mod reference;
+mod same_bits;
 mod serve;
 mod statistics_reference;
 mod sweep;

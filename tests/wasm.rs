@@ -2,6 +2,8 @@
 //! folder that holds what these tests fetch). Natively this file is empty.
 #![cfg(target_arch = "wasm32")]
 
+mod same_bits;
+
 use std::io::Cursor;
 
 use candor::engine::cpu::activations::Activations;

@@ -74,7 +74,7 @@ impl Placement {
     pub(super) fn take_line(&mut self, points: &[(f64, f64)], thickness: f64) {
         for pair in points.windows(2) {
             let (from, to) = (pair[0], pair[1]);
-            let length = (to.0 - from.0).hypot(to.1 - from.1);
+            let length = libm::hypot(to.0 - from.0, to.1 - from.1);
             let steps = (length / 8.0).ceil().clamp(1.0, 200.0) as usize;
             for step in 0..steps {
                 let share = (step as f64 + 0.5) / steps as f64;

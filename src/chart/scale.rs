@@ -1,5 +1,7 @@
 //! From values to pixels: linear scales, round ticks, and thinning of curves that have more points than pixels.
 
+use crate::numeric::{log10, pow};
+
 /// A linear scale from a domain of values to a range of pixels. Values outside the domain land on its edge, and a value
 /// that is no number lands on the lower edge: whatever comes in, the pixel is inside the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,7 +92,7 @@ pub(super) fn rounded((low, high): (f64, f64), target: usize) -> (f64, f64) {
 fn step(span: f64, target: usize) -> f64 {
     let span = if span.is_finite() && span > 0.0 { span } else { 1.0 };
     let raw = span / target.max(1) as f64;
-    let power = 10f64.powf(raw.log10().floor());
+    let power = pow(10.0, log10(raw).floor());
     let power = if power.is_finite() && power > 0.0 { power } else { f64::MIN_POSITIVE };
     let mantissa = raw / power;
     power
@@ -108,7 +110,7 @@ fn step(span: f64, target: usize) -> f64 {
 /// How many decimals the values need so that neighbours read differently.
 pub(super) fn decimals(values: &[f64]) -> usize {
     let gap = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(f64::INFINITY, f64::min);
-    if gap.is_finite() && gap > 0.0 { (-gap.log10() + 1e-9).ceil().clamp(0.0, 6.0) as usize } else { 0 }
+    if gap.is_finite() && gap > 0.0 { (1e-9 - log10(gap)).ceil().clamp(0.0, 6.0) as usize } else { 0 }
 }
 
 /// A curve with at most four points a pixel column (first, lowest, highest, last), in the same order: it draws the same

@@ -6,6 +6,7 @@ use super::Options;
 use super::prepared::PreparedTask;
 use crate::engine::{Control, Engine, PackedBatch, Prefix, Query, SegmentScores};
 use crate::error::Result;
+use crate::numeric::exp;
 use crate::platform;
 use crate::protocol::{Classification, LabelProbability, LabelScore, NextToken, Prediction, SequenceScore, Truncation};
 use crate::stats::bias::Corrected;
@@ -224,8 +225,8 @@ fn describe(
     let logprobs: Vec<f64> = masses.iter().map(|mass| mass.logprob).collect();
     let Corrected { label: winner, shares } = task.bias.correct(&logprobs)?;
     let names: Vec<&str> = task.task.labels.iter().map(|label| label.name.as_str()).collect();
-    let label_mass: f64 = masses.iter().map(|mass| mass.logprob.exp()).sum();
-    let total_probability = masses[winner].logprob.exp();
+    let label_mass: f64 = masses.iter().map(|mass| exp(mass.logprob)).sum();
+    let total_probability = exp(masses[winner].logprob);
     let labels: IndexMap<String, LabelProbability> = (names.iter().zip(&masses).zip(&shares))
         .map(|((name, mass), share)| ((*name).to_owned(), LabelProbability { logprob: mass.logprob, share: *share }))
         .collect();
@@ -276,11 +277,11 @@ fn label_score(task: &PreparedTask, tokenizer: &Tokenizer, name: &str, mass: &La
                 text: tokenizer.decode(&claim.ids),
                 forms: claim.forms.clone(),
                 logprob: *logprob,
-                probability: logprob.exp(),
+                probability: exp(*logprob),
             }
         })
         .collect();
-    LabelScore { name: name.to_owned(), logprob: mass.logprob, probability: mass.logprob.exp(), share, tokens }
+    LabelScore { name: name.to_owned(), logprob: mass.logprob, probability: exp(mass.logprob), share, tokens }
 }
 
 /// The next-token table; `label_of` names the label a token supports.
@@ -295,7 +296,7 @@ pub(super) fn next_tokens(
             id: *id,
             token: tokenizer.token_text(*id),
             logprob: *logprob,
-            probability: logprob.exp(),
+            probability: exp(*logprob),
             label: label_of(*id),
         })
         .collect()

@@ -4,6 +4,7 @@
 
 use crate::dataset::predictions::Predictions;
 use crate::error::{Error, Result};
+use crate::numeric::exp;
 use crate::stats::bias_effect::{BiasEffect, bias_effect};
 use crate::stats::cross_fit::CrossFitOptions;
 use crate::stats::folds::{Folds, text_key};
@@ -122,7 +123,7 @@ pub fn label_shares(predictions: &Predictions) -> Option<Vec<Vec<f64>>> {
             let own: Option<Vec<f64>> = scores.iter().map(|score| score.share).collect();
             own.or_else(|| {
                 let logprobs: Option<Vec<f64>> = scores.iter().map(|score| score.logprob).collect();
-                log_share(&logprobs?).ok().map(|shares| shares.iter().map(|share| share.exp().min(1.0)).collect())
+                log_share(&logprobs?).ok().map(|shares| shares.iter().map(|share| exp(*share).min(1.0)).collect())
             })
         })
         .collect()

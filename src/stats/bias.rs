@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{first_largest, log_share};
 use crate::error::{Error, Result};
-use crate::numeric::log_sum_exp;
+use crate::numeric::{exp, ln, log_sum_exp};
 
 /// A way to estimate label bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub struct Corrected {
 impl LabelBias {
     /// No bias among `labels` labels.
     pub fn none(labels: usize) -> Self {
-        Self { method: BiasMethod::None, log_prior: vec![-(labels as f64).ln(); labels], texts: 0 }
+        Self { method: BiasMethod::None, log_prior: vec![-ln(labels as f64); labels], texts: 0 }
     }
 
     /// Estimates the bias from the label log-probabilities that the model gives to `texts` (content-free texts, the
@@ -99,10 +99,10 @@ impl LabelBias {
             let values: Vec<f64> = shares.iter().map(|row| row[label]).collect();
             match method {
                 BiasMethod::Pmi => values.iter().sum::<f64>() / values.len() as f64,
-                _ => log_sum_exp(&values) - (values.len() as f64).ln(),
+                _ => log_sum_exp(&values) - ln(values.len() as f64),
             }
         };
-        let floored: Vec<f64> = (0..labels).map(|label| prior(label).max(LEAST_PRIOR.ln())).collect();
+        let floored: Vec<f64> = (0..labels).map(|label| prior(label).max(ln(LEAST_PRIOR))).collect();
         Ok(Self { method, log_prior: log_share(&floored)?, texts: texts.len() })
     }
 
@@ -120,7 +120,7 @@ impl LabelBias {
         }
         let own = log_share(log_probabilities)?;
         let divided: Vec<f64> = own.iter().zip(&self.log_prior).map(|(own, prior)| own - prior).collect();
-        let shares = log_share(&divided)?.iter().map(|v| v.exp().min(1.0)).collect();
+        let shares = log_share(&divided)?.iter().map(|v| exp(*v).min(1.0)).collect();
         Ok(Corrected { label: first_largest(&divided), shares })
     }
 
@@ -133,7 +133,7 @@ impl LabelBias {
         format!(
             "Before reading, the model leans to \"{}\" with {:.0}% (even would be {:.0}%); this is taken out.",
             names.get(top).copied().unwrap_or("?"),
-            100.0 * self.log_prior[top].exp(),
+            100.0 * exp(self.log_prior[top]),
             100.0 / self.log_prior.len() as f64
         )
     }

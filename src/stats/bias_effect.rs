@@ -12,6 +12,7 @@ use super::folds::Folds;
 use super::intervals::{Interval, clopper_pearson};
 use super::rows::first_largest;
 use crate::error::{Error, Result};
+use crate::numeric::exp;
 
 /// One way to read the model's answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ pub fn bias_effect(logprobs: &[Vec<f64>], expected: &[usize], folds: &Folds) -> 
     let winners: Vec<usize> = logprobs.iter().map(|row| first_largest(row)).collect();
     let raw = Reading {
         correct: winners.iter().zip(expected).map(|(winner, expected)| winner == expected).collect(),
-        confidence: logprobs.iter().zip(&winners).map(|(row, &winner)| row[winner].exp().min(1.0)).collect(),
+        confidence: logprobs.iter().zip(&winners).map(|(row, &winner)| exp(row[winner]).min(1.0)).collect(),
     };
     let mut corrected = Reading { correct: vec![false; expected.len()], confidence: vec![0.0; expected.len()] };
     for fold in 0..folds.count() {

@@ -12,6 +12,7 @@ use super::folds::Folds;
 use super::rows::{LabelRows, Rows};
 use super::saved::{CalibratorFile, Input};
 use crate::error::{Error, Result};
+use crate::numeric::exp;
 
 /// A conformal predictor with how it does on rows it was not fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -177,7 +178,7 @@ impl<'a> Applier<'a> {
 
 /// Each row's label shares, as conformal sets are fitted on them where a file does not say its own.
 pub fn shares_of(labels: &LabelRows) -> Vec<Vec<f64>> {
-    (0..labels.len()).map(|row| labels.log_shares(row).iter().map(|v| v.exp().min(1.0)).collect()).collect()
+    (0..labels.len()).map(|row| labels.log_shares(row).iter().map(|v| exp(*v).min(1.0)).collect()).collect()
 }
 
 #[cfg(test)]

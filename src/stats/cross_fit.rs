@@ -14,7 +14,7 @@ use super::calibrators::{Calibrator, FitOptions, Method};
 use super::folds::{Folds, duplicates};
 use super::rows::Rows;
 use crate::error::Result;
-use crate::numeric::sum;
+use crate::numeric::{ln, ln_1p, sum};
 use crate::platform::map_indices;
 
 /// How to cross-fit.
@@ -57,7 +57,7 @@ impl Quality {
         let brier = sum(rows().map(|(p, &right)| (p - f64::from(u8::from(right))).powi(2))) / n;
         let loss = |(p, &right): (&f64, &bool)| {
             let p = p.clamp(1e-15, 1.0 - 1e-15);
-            if right { -p.ln() } else { -(-p).ln_1p() }
+            if right { -ln(p) } else { -ln_1p(-p) }
         };
         let log_loss = sum(rows().map(loss)) / n;
         // The sum of |confidence − accuracy| weighted by count is the sum of |Σ (p − y)| over bins.

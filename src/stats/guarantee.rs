@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::selection::Selection;
 use super::special::binomial_upper_tail;
 use crate::error::{Error, Result};
+use crate::numeric::{ln, pow};
 
 /// Ranks tried at most.
 const RANKS: usize = 100;
@@ -139,7 +140,7 @@ fn threshold_of(selection: &Selection, n: usize) -> f64 {
 /// The fewest rows that could pass at `level`, were they all right.
 fn fewest(accuracy: f64, level: f64) -> usize {
     // Saturates for an accuracy next to 1.
-    (level.ln() / accuracy.ln()).ceil().max(1.0) as usize
+    (ln(level) / ln(accuracy)).ceil().max(1.0) as usize
 }
 
 /// Ranks in growing order, moved to the ends of ties, each with the budget that starts there.
@@ -156,7 +157,7 @@ fn plan(selection: &Selection, accuracy: f64, delta: f64) -> Vec<(usize, f64)> {
     };
     let ratio = total as f64 / first as f64;
     let mut ranks: Vec<usize> = (0..RANKS)
-        .map(|step| (first as f64 * ratio.powf(step as f64 / (RANKS - 1) as f64)).round() as usize)
+        .map(|step| (first as f64 * pow(ratio, step as f64 / (RANKS - 1) as f64)).round() as usize)
         .chain([total])
         .map(|rank| selection.counts(selection.scores()[rank.clamp(1, total) - 1]).0)
         .collect();

@@ -11,7 +11,7 @@ use super::folds::Folds;
 use super::optimize::{Stopping, lbfgs};
 use super::rows::{LabelRows, Rows};
 use crate::error::{Error, Result};
-use crate::numeric::log_sum_exp;
+use crate::numeric::{exp, ln, log_sum_exp};
 use crate::platform::map_indices;
 
 /// Penalties to choose from, as the L2 weight on standardized coefficients, for the mean loss of a row times the rows.
@@ -157,7 +157,7 @@ fn objective(
             let total = log_sum_exp(&scores);
             loss += total - scores[truth[row]];
             for (class, (score, out)) in scores.iter().zip(part.chunks_exact_mut(width + 1)).enumerate() {
-                let wrong = (score - total).exp() - f64::from(u8::from(class == truth[row]));
+                let wrong = exp(score - total) - f64::from(u8::from(class == truth[row]));
                 out.iter_mut().zip(x).for_each(|(out, x)| *out += wrong * f64::from(*x));
                 out[width] += wrong;
             }
@@ -210,7 +210,7 @@ pub fn cross_fit(data: &Labelled<'_>, keys: Option<Vec<u64>>, folds: usize, seed
 }
 
 fn folds_of(data: &Labelled<'_>, keys: Option<Vec<u64>>, folds: usize, seed: u64) -> Result<Folds> {
-    let uniform = vec![-(data.classes as f64).ln(); data.vectors.len() / data.width * data.classes];
+    let uniform = vec![-ln(data.classes as f64); data.vectors.len() / data.width * data.classes];
     let mut rows = Rows::from_labels(LabelRows::new(&uniform, data.classes, data.truth.to_vec())?)?;
     if let Some(keys) = keys {
         rows = rows.with_keys(keys)?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cross_fit::{OutOfFold, held_off_certainty};
 use super::intervals::Interval;
 use super::resampling::{Method, Resampling, bootstrap};
+use crate::numeric::{ln, ln_1p};
 
 /// Work that may be spent on resampling, in rows looked at.
 const MOST_LOOKS: usize = 200_000_000;
@@ -48,7 +49,7 @@ impl Prepared {
                 let p = held_off_certainty(p);
                 let gap = p - f64::from(u8::from(right));
                 prepared.briers[row] += gap * gap / repeats;
-                prepared.log_losses[row] += if right { -p.ln() } else { -(-p).ln_1p() } / repeats;
+                prepared.log_losses[row] += if right { -ln(p) } else { -ln_1p(-p) } / repeats;
                 gaps.push((edges.partition_point(|edge| *edge < p) as u32, gap));
             }
             prepared.gaps.push(gaps);

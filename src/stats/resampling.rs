@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::intervals::Interval;
 use super::special::{normal_cdf, normal_quantile};
-use crate::numeric::sum;
+use crate::numeric::{pow, sum};
 use crate::platform::map_indices;
 
 /// Rows are left out in this many groups for the acceleration, one by one where there are fewer rows.
@@ -156,7 +156,7 @@ fn acceleration(left_out: &[f64]) -> f64 {
         squares += influence * influence;
         cubes += influence * influence * influence;
     }
-    let acceleration = cubes / (6.0 * squares.powf(1.5));
+    let acceleration = cubes / (6.0 * pow(squares, 1.5));
     if acceleration.is_finite() { acceleration } else { 0.0 }
 }
 

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::numeric::log_sum_exp;
+use crate::numeric::{exp, log_sum_exp};
 
 /// Labelled rows: scores in `[0, 1]` with outcomes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -165,8 +165,7 @@ impl Rows {
     /// # Errors
     /// No rows.
     pub fn from_labels(labels: LabelRows) -> Result<Self> {
-        let scores =
-            (0..labels.len()).map(|row| labels.log_shares(row)[labels.predicted(row)].exp().min(1.0)).collect();
+        let scores = (0..labels.len()).map(|row| exp(labels.log_shares(row)[labels.predicted(row)]).min(1.0)).collect();
         let correct = (0..labels.len()).map(|row| labels.predicted(row) == labels.expected(row)).collect();
         Self::new(scores, correct)?.with_labels(labels)
     }

@@ -24,7 +24,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
-use crate::numeric::log_sum_exp;
+use crate::numeric::{exp, ln, ln_1p, log_sum_exp};
 
 /// A label's surface forms as token ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,9 +171,9 @@ impl LabelTrie {
         let mut masses: Vec<_> =
             self.labels.iter().map(|_| LabelMass { logprob: f64::NEG_INFINITY, claims: Vec::new() }).collect();
         for (index, claim) in self.claims.iter().enumerate() {
-            let taken: f64 = claim.except.iter().map(|&other| (whole[other] - whole[index]).exp()).sum();
+            let taken: f64 = claim.except.iter().map(|&other| exp(whole[other] - whole[index])).sum();
             let own = if taken > 0.0 {
-                whole[index] + (-taken).ln_1p().max(f64::EPSILON.ln() - std::f64::consts::LN_2)
+                whole[index] + ln_1p(-taken).max(ln(f64::EPSILON) - std::f64::consts::LN_2)
             } else {
                 whole[index]
             };
@@ -200,7 +200,7 @@ impl LabelTrie {
 
 /// The mass on no label: what the labels leave of one, never below zero.
 pub fn other_mass(masses: &[LabelMass]) -> f64 {
-    (1.0 - masses.iter().map(|mass| mass.logprob.exp()).sum::<f64>()).max(0.0)
+    (1.0 - masses.iter().map(|mass| exp(mass.logprob)).sum::<f64>()).max(0.0)
 }
 
 fn insert(root: &mut Node, label: usize, form: &str, ids: &[u32], labels: &[LabelTokens]) -> Result<()> {

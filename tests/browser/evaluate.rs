@@ -78,17 +78,8 @@ fn a_run_agrees_with_the_command_line() {
         open_with_data(page, visit.folder.path()).await;
         page.click("#start-run").await;
         page.text_of("[data-testid=run-complete]").await;
-        // What a click on the button would save, caught on its way to the disk.
-        let catch = "window.saved = [];
-            const make = URL.createObjectURL.bind(URL);
-            URL.createObjectURL = blob => { window.saved.push(blob); return make(blob); };
-            document.querySelector(argument).click();
-            URL.createObjectURL = make;
-            return await window.saved[0].text();";
-        let home = page.script_later(catch, "#export-predictions").await;
-        let home = home.as_str().unwrap_or_else(|| panic!("{home}")).to_owned();
-        let text = page.script_later(catch, "#export-all").await;
-        let text = text.as_str().unwrap_or_else(|| panic!("{text}")).to_owned();
+        let home = page.saved_by("#export-predictions").await;
+        let text = page.saved_by("#export-all").await;
         let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a prediction")).collect();
         assert_eq!(found.len(), 6);
 

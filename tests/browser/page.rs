@@ -37,6 +37,20 @@ impl Page {
         result.unwrap_or_else(|error| panic!("{body}: {error}"))
     }
 
+    /// What a click on a button saves, caught on its way to the disk.
+    pub async fn saved_by(&self, css: &str) -> String {
+        self.wait_until(css, &format!("document.querySelector({css:?})")).await;
+        let catch = "const saved = [];
+            const make = URL.createObjectURL.bind(URL);
+            URL.createObjectURL = blob => { saved.push(blob); return make(blob); };
+            document.querySelector(argument).click();
+            while (!saved.length) await new Promise(resolve => setTimeout(resolve, 20));
+            URL.createObjectURL = make;
+            return await saved[0].text();";
+        let text = self.script_later(catch, css).await;
+        text.as_str().unwrap_or_else(|| panic!("{css}: {text}")).to_owned()
+    }
+
     /// Runs the body of an asynchronous function, and answers with what it returns, or `{"refused": why}`.
     pub async fn script_later(&self, body: &str, argument: impl Into<Value>) -> Value {
         let whole = format!(

@@ -65,19 +65,6 @@ async fn drop_file(page: &Page, css: &str, name: &str, text: &str) {
     .await;
 }
 
-/// What a click on a button would save, caught on its way to the disk.
-async fn taken_home(page: &Page, css: &str) -> String {
-    page.wait_until(css, &format!("document.querySelector({css:?})")).await;
-    let catch = "const saved = [];
-        const make = URL.createObjectURL.bind(URL);
-        URL.createObjectURL = blob => { saved.push(blob); return make(blob); };
-        document.querySelector(argument).click();
-        URL.createObjectURL = make;
-        return await saved[0].text();";
-    let text = page.script_later(catch, css).await;
-    text.as_str().unwrap_or_else(|| panic!("{css}: {text}")).to_owned()
-}
-
 async fn press(page: &Page, key: &str) {
     let active = page.client.find(Locator::Css("body")).await.expect("a body");
     active.send_keys(key).await.expect("a key is pressed");
@@ -217,8 +204,8 @@ fn from_a_dropped_file_to_labels_and_back_without_a_network() {
         // Take home, and have the command line reproduce it.
         let home = visit.folder.path();
         let predictions = home.join("predictions.jsonl");
-        std::fs::write(&predictions, taken_home(&page, "#export-predictions").await).expect("a file");
-        let here: Value = serde_json::from_str(&taken_home(&page, "#export-metrics").await).expect("JSON");
+        std::fs::write(&predictions, page.saved_by("#export-predictions").await).expect("a file");
+        let here: Value = serde_json::from_str(&page.saved_by("#export-metrics").await).expect("JSON");
         let there = candor(&["metrics", "--json"], &predictions);
         let there: Value = serde_json::from_slice(&there.stdout).expect("JSON");
         assert_eq!(there["n"], labelled);
@@ -236,13 +223,11 @@ fn from_a_dropped_file_to_labels_and_back_without_a_network() {
         words.push(&out);
         candor(&words, &predictions);
         let there = std::fs::read_to_string(&calibrator).expect("a calibrator");
-        // All of it but the fingerprint of the rows, which the page takes before they are written as predictions.
-        let numbers = |text: &str| text.lines().filter(|line| !line.contains("\"sha256\"")).collect::<String>();
-        let here = taken_home(&page, "#export-calibrator").await;
-        assert_eq!(numbers(&here), numbers(&there), "calibrator.json, byte for byte");
+        let here = page.saved_by("#export-calibrator").await;
+        assert_eq!(here, there, "calibrator.json, byte for byte");
 
         page.go_to("label").await;
-        let labels = taken_home(&page, "#export-labels").await;
+        let labels = page.saved_by("#export-labels").await;
         let decided = |by: &str| labels.lines().filter(|line| line.contains(&format!(",{by},"))).count();
         assert_eq!(decided("person"), 5);
         assert!(decided("model") >= automated, "{} of {automated}", decided("model"));

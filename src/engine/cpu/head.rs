@@ -3,12 +3,13 @@
 use crate::engine::batch::{Query, SegmentScores};
 use crate::engine::cpu::instructions::dispatch;
 use crate::engine::cpu::layers::SumOfExponentials;
+use crate::numeric::ln;
 
 /// Reads one row of logits.
 pub fn read_logits(logits: &[f32], query: &Query) -> SegmentScores {
     let max = logits.iter().fold(f32::NEG_INFINITY, |max, logit| if *logit > max { *logit } else { max });
     let total = dispatch(SumOfExponentials { x: logits, max });
-    let log_sum_exp = f64::from(max) + total.ln();
+    let log_sum_exp = f64::from(max) + ln(total);
     let logprob = |id: u32| logits.get(id as usize).map_or(f64::NEG_INFINITY, |l| f64::from(*l) - log_sum_exp);
     SegmentScores {
         gathered: query.gather.iter().map(|id| logprob(*id)).collect(),

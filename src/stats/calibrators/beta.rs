@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fitted, SCORE_CLIP, refuse};
 use crate::error::Result;
-use crate::numeric::logistic;
+use crate::numeric::{ln, ln_1p, logistic};
 use crate::stats::optimize::{LogisticFit, Stopping, Targets, lbfgs, logistic_loss, logistic_regression, separates};
 use crate::stats::rows::Rows;
 
@@ -30,7 +30,7 @@ pub struct Beta {
 /// ln(s) and −ln(1 − s) of the clipped score.
 fn features(score: f64) -> [f64; 2] {
     let s = score.clamp(SCORE_CLIP, 1.0 - SCORE_CLIP);
-    [s.ln(), -(-s).ln_1p()]
+    [ln(s), -ln_1p(-s)]
 }
 
 impl Beta {

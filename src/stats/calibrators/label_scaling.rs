@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fitted, refuse};
 use crate::error::{Error, Result};
-use crate::numeric::log_sum_exp;
+use crate::numeric::{exp, log_sum_exp};
 use crate::platform::map_indices;
 use crate::stats::folds::Folds;
 use crate::stats::optimize::{Stopping, lbfgs};
@@ -62,7 +62,7 @@ fn likelihood(
             scores(x, &mut z);
             let total = log_sum_exp(&z);
             loss += total - z[rows.expected(row)];
-            z.iter_mut().for_each(|z| *z = (*z - total).exp());
+            z.iter_mut().for_each(|z| *z = exp(*z - total));
             z[rows.expected(row)] -= 1.0;
             push(x, &z, &mut part);
         }

@@ -30,7 +30,7 @@ use self::temperature::Temperature;
 use self::venn_abers::{CrossVennAbers, Probability, VennAbers};
 use super::rows::{Rows, check_scores, log_share};
 use crate::error::{Error, Result};
-use crate::numeric::{log_sum_exp, logit};
+use crate::numeric::{exp, log_sum_exp, logit};
 
 /// Scores are clipped to `[SCORE_CLIP, 1 − SCORE_CLIP]` before a logit.
 pub const SCORE_CLIP: f64 = 1e-12;
@@ -317,7 +317,7 @@ impl Calibrator {
             _ => log_shares.to_vec(),
         };
         let total = log_sum_exp(&z);
-        z.iter().map(|z| (z - total).exp().min(1.0)).collect()
+        z.iter().map(|z| exp(z - total).min(1.0)).collect()
     }
 
     fn takes_labels(&self) -> Error {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fitted, clipped_logit, refuse};
 use crate::error::Result;
-use crate::numeric::logistic;
+use crate::numeric::{ln, logistic};
 use crate::stats::optimize::{Targets, logistic_regression};
 use crate::stats::rows::Rows;
 
@@ -30,7 +30,7 @@ impl Platt {
         });
         let right = rows.right() as f64;
         let wrong = rows.len() as f64 - right;
-        let start = [0.0, ((right + 1.0) / (wrong + 1.0)).ln()];
+        let start = [0.0, ln((right + 1.0) / (wrong + 1.0))];
         let fit = logistic_regression(rows.correct(), |i| [logits[i], 1.0], Targets::smoothed(rows.correct()), start);
         let [slope, intercept] = fit.coefficients;
         let mut fitted = Fitted::clean(Self { slope, intercept });

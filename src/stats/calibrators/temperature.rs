@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fitted, clipped_logit, refuse};
 use crate::error::Result;
-use crate::numeric::{log_sum_exp, logistic, sum};
+use crate::numeric::{exp, log_sum_exp, logistic, sum};
 use crate::stats::optimize::Targets;
 use crate::stats::rows::{LabelRows, Rows};
 
@@ -68,7 +68,7 @@ impl Temperature {
                     let scaled: Vec<f64> = z.iter().map(|z| beta * z).collect();
                     let total = log_sum_exp(&scaled);
                     let own = z[rows.expected(row)];
-                    let mean: f64 = scaled.iter().zip(z).map(|(s, z)| (s - total).exp() * (z - own)).sum();
+                    let mean: f64 = scaled.iter().zip(z).map(|(s, z)| exp(s - total) * (z - own)).sum();
                     let others: f64 = z.iter().map(|z| z - own).sum();
                     mean - miss * others / (classes - 1.0)
                 }))

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::isotonic::{Distinct, check_in_unit};
 use super::{Fitted, refuse};
 use crate::error::Result;
+use crate::numeric::{exp, ln};
 use crate::stats::folds::Folds;
 use crate::stats::rows::Rows;
 
@@ -185,11 +186,11 @@ impl CrossVennAbers {
         let (mut log_right, mut log_wrong) = (0.0, 0.0);
         for fold in &self.folds {
             let part = fold.apply(score);
-            log_right += part.high.ln();
-            log_wrong += (1.0 - part.low).ln();
+            log_right += ln(part.high);
+            log_wrong += ln(1.0 - part.low);
         }
-        let high = (log_right / count).exp().clamp(0.0, 1.0);
-        let low = (1.0 - (log_wrong / count).exp()).clamp(0.0, high);
+        let high = exp(log_right / count).clamp(0.0, 1.0);
+        let low = (1.0 - exp(log_wrong / count)).clamp(0.0, high);
         Probability::of(low, high)
     }
 

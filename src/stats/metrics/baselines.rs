@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classification::Tally;
 use super::report::Estimate;
+use crate::numeric::ln;
 
 /// The two baselines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub fn majority(tally: &Tally, names: &[String], level: f64) -> Option<Majority>
 /// The base-rate baseline for `right` of `total` rows, with the class frequencies of `tally` where known.
 pub fn prior(right: u64, total: u64, tally: Option<&Tally>) -> Prior {
     let p = right as f64 / total as f64;
-    let entropy = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+    let entropy = |p: f64| if p > 0.0 { -p * ln(p) } else { 0.0 };
     let shares: Option<Vec<f64>> = tally.map(|t| t.truth.iter().map(|&n| n as f64 / t.total as f64).collect());
     let sum = |term: fn(f64) -> f64| shares.as_ref().map(|shares| shares.iter().map(|&share| term(share)).sum::<f64>());
     let agreement = sum(|share| share * share);
@@ -75,7 +76,7 @@ pub fn prior(right: u64, total: u64, tally: Option<&Tally>) -> Prior {
         log_loss: entropy(p) + entropy(1.0 - p),
         accuracy: agreement,
         brier_multiclass: agreement.map(|a| 1.0 - a),
-        log_loss_multiclass: sum(|share| if share > 0.0 { -share * share.ln() } else { 0.0 }),
+        log_loss_multiclass: sum(|share| if share > 0.0 { -share * ln(share) } else { 0.0 }),
     }
 }
 

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::View;
+use crate::numeric::exp;
 
 /// How scores are cut into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +157,7 @@ fn folded_normal_mean(mean: f64, deviation: f64) -> f64 {
         return mean.abs();
     }
     let z = mean / (deviation * std::f64::consts::SQRT_2);
-    deviation * (2.0 / std::f64::consts::PI).sqrt() * (-z * z).exp() + mean * libm::erf(z)
+    deviation * (2.0 / std::f64::consts::PI).sqrt() * exp(-z * z) + mean * libm::erf(z)
 }
 
 #[cfg(test)]

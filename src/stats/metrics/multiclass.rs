@@ -3,6 +3,7 @@
 use super::binned::{Binning, calibration_error};
 use super::{Sample, View};
 use crate::error::{Error, Result};
+use crate::numeric::ln;
 
 /// Probability vectors with the true class of each row.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ impl Multiclass {
 
     /// A row's log loss, the probability clipped to `[1e-15, 1]`.
     pub fn log_loss_of(&self, row: usize) -> f64 {
-        -self.row(row)[self.truth[row] as usize].max(1e-15).ln()
+        -ln(self.row(row)[self.truth[row] as usize].max(1e-15))
     }
 
     /// Mean Brier score over all classes.

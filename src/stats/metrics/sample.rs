@@ -6,6 +6,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
+use crate::numeric::{ln, ln_1p};
 use crate::stats::pava::ascending_order;
 
 /// Scores in `[0, 1]` with outcomes, in ascending order of score; equal scores keep their input order.
@@ -101,7 +102,7 @@ impl Sample {
 /// The negative log-likelihood of an outcome, the score clipped to `[1e-15, 1 − 1e-15]`.
 fn log_loss_of(score: f64, outcome: f64) -> f64 {
     let p = score.clamp(1e-15, 1.0 - 1e-15);
-    if outcome == 1.0 { -p.ln() } else { -(-p).ln_1p() }
+    if outcome == 1.0 { -ln(p) } else { -ln_1p(-p) }
 }
 
 /// A [`Sample`] of which each row counts a number of times.

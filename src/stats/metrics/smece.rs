@@ -10,6 +10,7 @@
 use std::sync::OnceLock;
 
 use super::View;
+use crate::numeric::exp;
 
 /// Bandwidths are multiples of 1/1024.
 const STEPS: usize = 1024;
@@ -146,7 +147,7 @@ impl Kernel {
         let reach = (cells / 2).min((width * bandwidth * cells as f64).ceil() as usize);
         let weight = |j: usize| {
             let distance = (j as f64 - reach as f64) / (cells as f64 * bandwidth);
-            (-0.5 * distance * distance).exp()
+            exp(-0.5 * distance * distance)
         };
         Self { weights: (0..=2 * reach).map(weight).collect(), reach }
     }

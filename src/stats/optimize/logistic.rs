@@ -4,6 +4,7 @@
 //! it can), separable data (iteration ends and says so, nothing overflows), a million rows (partial sums over fixed
 //! chunks, so the result has the same bits on any number of threads).
 
+use crate::numeric::{exp, ln};
 use crate::platform::map_indices;
 
 /// Rows that one task of a parallel sum takes; fixed, so that sums do not depend on the number of threads.
@@ -192,14 +193,14 @@ fn moments<const D: usize>(
         let z: f64 = x.iter().zip(theta).map(|(x, t)| x * t).sum();
         let target = if outcomes[row] { targets.positive } else { targets.negative };
         sum.least_margin = sum.least_margin.min(if outcomes[row] { z } else { -z });
-        let e = (-z.abs()).exp();
+        let e = exp(-z.abs());
         let inverse = 1.0 / (1.0 + e);
         let p = if z >= 0.0 { inverse } else { e * inverse };
         let curvature = e * inverse * inverse;
         sum.loss += z.max(0.0) - target * z;
         product *= 1.0 + e;
         if position % 512 == 511 {
-            sum.loss += product.ln();
+            sum.loss += ln(product);
             product = 1.0;
         }
         for i in 0..D {
@@ -209,7 +210,7 @@ fn moments<const D: usize>(
             }
         }
     }
-    sum.loss += product.ln();
+    sum.loss += ln(product);
     for i in 0..D {
         for j in i + 1..D {
             sum.hessian[i][j] = sum.hessian[j][i];
