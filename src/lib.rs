@@ -12,7 +12,7 @@
 //! | 3 | [`gguf`], [`tokenizer`] | what a model file holds |
 //! | 2 | [`protocol`] | what crosses between page and worker, and the JSON of predictions |
 //! | 1 | [`stats`], [`chart`], [`task`], [`dataset`] | pure: no engine, no IO |
-//! | 0 | [`error`], [`platform`], [`numeric`] | what everything needs |
+//! | 0 | [`error`], [`platform`], [`numeric`], [`formula`] | what everything needs |
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod baselines;
@@ -24,6 +24,7 @@ pub mod dataset;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+pub mod formula;
 pub mod gguf;
 pub mod numeric;
 pub mod platform;

@@ -4,11 +4,14 @@ use super::fields::{self, Fields};
 use super::table::{Record, Table, find_delimiter, name_of};
 use super::{Dataset, Example, Layout, Options};
 use crate::error::{Error, Result};
+use crate::formula::restored;
 
 /// Rows that are looked at to guess columns by their content.
 const SAMPLED_ROWS: usize = 200;
 /// A label column's values are shorter than this, on average, in characters.
 const LONGEST_LABEL: usize = 40;
+/// Who decided, where it was the model.
+const BY_MODEL: &str = "model";
 
 /// Reads a table. `tabs` says that the file's name promises tabs.
 ///
@@ -27,15 +30,31 @@ pub fn read(bytes: &[u8], tabs: bool, options: &Options) -> Result<Dataset> {
     }
     let fields = choose(bytes, delimiter, &names, options, &mut dataset.notes)?;
     let text = fields.text.ok_or_else(|| {
-        let help = format!("the columns are {}; name the right one with --text-field", fields::list(&names));
+        let help = format!(
+            "the columns are {}; call the one of the text \"text\", or name it with --text-field",
+            fields::list(&names)
+        );
         Error::input("no column can be the text").at_line(1).help(help)
     })?;
     dataset.layout = Layout::new(&names, &fields);
+    let decider = decided_by(&names);
     let mut row = 0_usize;
+    let mut by_model = 0_usize;
     while let Some(record) = table.next_record() {
         row += 1;
-        let example = record.and_then(|record| example(&record, &fields, text, row));
+        let example = record.and_then(|record| {
+            let mut example = example(&record, &fields, text, row, decider.is_some())?;
+            if decider.is_some_and(|place| record.field(place) == BY_MODEL.as_bytes()) {
+                by_model += usize::from(example.label.take().is_some());
+            }
+            Ok(example)
+        });
         dataset.take(example, options)?;
+    }
+    if by_model > 0 {
+        dataset
+            .notes
+            .push(format!("{by_model} labels were the model's own decision, so their rows count as unlabelled"));
     }
     dataset.finished()
 }
@@ -55,15 +74,22 @@ pub fn write(examples: &[Example]) -> String {
     String::from_utf8(bytes).expect("all fields are UTF-8")
 }
 
-fn example(record: &Record<'_>, fields: &Fields, text: usize, row: usize) -> Result<Example> {
+/// The column that says who decided a label, in a table of labels to take home: formulas are disarmed in such a table,
+/// and what the model decided is no label to judge it by.
+fn decided_by(names: &[&str]) -> Option<usize> {
+    names.iter().position(|name| *name == "decided_by").filter(|_| names.contains(&"model_label"))
+}
+
+fn example(record: &Record<'_>, fields: &Fields, text: usize, row: usize, disarmed: bool) -> Result<Example> {
+    let value = |place: usize| record.text(place).map(|words| if disarmed { restored(words) } else { words });
     let optional = |place: Option<usize>| -> Result<Option<String>> {
         let Some(place) = place else { return Ok(None) };
-        let value = record.text(place)?.trim();
+        let value = value(place)?.trim();
         Ok((!value.is_empty()).then(|| value.to_owned()))
     };
     Ok(Example {
         id: optional(fields.id)?.unwrap_or_else(|| row.to_string()),
-        text: record.text(text)?.to_owned(),
+        text: value(text)?.to_owned(),
         label: optional(fields.label)?,
         group: optional(fields.group)?,
         line: record.line,
@@ -179,6 +205,18 @@ mod tests {
             let expected: Vec<_> = expected.map(|(text, label)| (text.to_owned(), Some(label.to_owned()))).to_vec();
             assert_eq!(labelled(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn labels_taken_home_come_back_as_they_were() {
+        let home = "id,text,label,decided_by,model_label,confidence\n1,'=1+1,good,data,good,0.9\n2,''-x,good,model,good,0.9\n\
+                    3,'quoted',bad,person,good,0.4\n";
+        let dataset = read(home.as_bytes(), false, &Options::default()).unwrap();
+        let found: Vec<_> = dataset.examples.iter().map(|row| (row.text.as_str(), row.label.as_deref())).collect();
+        assert_eq!(found, [("=1+1", Some("good")), ("'-x", None), ("'quoted'", Some("bad"))]);
+        assert!(dataset.notes.iter().any(|note| note.contains("the model's own decision")), "{:?}", dataset.notes);
+        // In other data an apostrophe is one.
+        assert_eq!(labelled("text,label\n'=1+1,good\nb,bad\n")[0].0, "'=1+1");
     }
 
     #[test]

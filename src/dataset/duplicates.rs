@@ -66,7 +66,8 @@ pub fn warnings(examples: &[Example]) -> Vec<String> {
         ));
     }
     if labelled > 0 && labelled < FEW_ROWS {
-        warnings.push(format!("{labelled} labelled rows are few: below {FEW_ROWS}, intervals are wide"));
+        let rows = if labelled == 1 { "row is" } else { "rows are" };
+        warnings.push(format!("{labelled} labelled {rows} few: below {FEW_ROWS}, intervals are wide"));
     }
     let duplicates = find(examples);
     if duplicates.repeated > 0 {

@@ -180,10 +180,10 @@ impl Row<'_> {
             }
         }
         let text = fields.text.ok_or_else(|| {
-            Error::input("the row has no text")
-                .at_line(self.number)
-                .in_field("text")
-                .help(format!("its keys are {}; name the right one with --text-field", fields::list(&names)))
+            Error::input("the row has no text").at_line(self.number).in_field("text").help(format!(
+                "its keys are {}; call the one of the text \"text\", or name it with --text-field",
+                fields::list(&names)
+            ))
         })?;
         let Some(text) = self.object[names[text]].as_str() else {
             let message = format!("the text is {}", kind(&self.object[names[text]]));

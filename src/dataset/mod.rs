@@ -176,11 +176,17 @@ pub fn read(name: &str, bytes: &[u8], options: &Options) -> Result<Dataset> {
     in_file(name, dataset)
 }
 
-/// Reads the `.txt` files of a folder as one data set, in the order of their names.
+/// Reads the `.txt` files of a folder as one data set, in the order of their names; where there are none but one table,
+/// reads that.
 ///
 /// # Errors
 /// As [`read`]; also where none of the files is a text file.
 pub fn read_folder(files: &[(String, Vec<u8>)], options: &Options) -> Result<Dataset> {
+    if let Some((name, bytes)) = text::only_table(files) {
+        let mut dataset = read(name, bytes, options)?;
+        dataset.notes.push(format!("of {} files, {name} is the one that was read", files.len()));
+        return Ok(dataset);
+    }
     text::read_folder(files, options)
 }
 

@@ -25,10 +25,16 @@ pub enum Format {
 const HEAD: usize = 1 << 16;
 
 /// What the first bytes say of files that are no text: signature, what it is, what to do.
-const SIGNATURES: [(&[u8], &str, &str); 9] = [
+const SIGNATURES: [(&[u8], &str, &str); 15] = [
     (b"GGUF", "a GGUF model", "give it as the model; the data set is a CSV or JSONL file"),
     (b"PK\x03\x04", "an Excel workbook or another zip archive", "save the sheet as \"CSV UTF-8\""),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as \"CSV UTF-8\""),
+    (b"\x89PNG", "a picture", "choose the CSV or JSONL file that the texts are in"),
+    (b"\xff\xd8\xff", "a picture", "choose the CSV or JSONL file that the texts are in"),
+    (b"GIF8", "a picture", "choose the CSV or JSONL file that the texts are in"),
+    (b"{\\rtf", "a word processor's document", "save it as plain text, UTF-8"),
+    (b"7z\xbc\xaf", "a 7z archive", "unpack it first"),
+    (b"Rar!", "a RAR archive", "unpack it first"),
     (b"PAR1", "a Parquet file", "export it as CSV or JSONL"),
     (b"ARROW1", "an Arrow file", "export it as CSV or JSONL"),
     (b"\x1f\x8b", "a gzip archive", "unpack it first"),
@@ -102,6 +108,11 @@ fn refuse_binary(bytes: &[u8]) -> Result<()> {
         }
     }
     let head = &bytes[..bytes.len().min(HEAD)];
+    if is_web_page(head) {
+        return Err(Error::format("this is a web page, not a data set").help(
+            "a download may have ended at a page that asks to log in: open it in a browser, and save the data itself",
+        ));
+    }
     let zeros = head.iter().filter(|byte| **byte == 0).count();
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || zeros * 4 > head.len() {
         return Err(Error::format("the file is UTF-16 or binary, not UTF-8").at_line(1).at_column(1).help(utf8));
@@ -112,6 +123,13 @@ fn refuse_binary(bytes: &[u8]) -> Result<()> {
         return Err(Error::format("the file holds zero bytes, so it is no text").at_line(line).help(utf8));
     }
     Ok(())
+}
+
+/// Whether it begins as web pages do.
+fn is_web_page(head: &[u8]) -> bool {
+    let begin = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+    let starts = |with: &[u8]| begin.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    starts(b"<!doctype html") || starts(b"<html")
 }
 
 fn by_content(bytes: &[u8]) -> Result<Format> {
@@ -173,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_not_what_its_name_says_is_refused() {
-        let cases: [(&str, &[u8], &str); 14] = [
+        let cases: [(&str, &[u8], &str); 17] = [
             ("a.csv", b"{\"text\": \"a\"}\n", "holds JSON"),
             ("a.txt", b"{\"text\": \"a\"}\n", "holds JSON"),
             ("a.jsonl", b"text,label\na,b\n", "holds a table"),
@@ -187,6 +205,9 @@ mod tests {
             ("a.csv", b"\xff\xfet\0e\0x\0t\0", "UTF-16"),
             ("a.csv", b"t\0e\0x\0t\0", "UTF-16"),
             ("a.txt", b"some text\nwith a zero\0 in it", "zero bytes"),
+            ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
+            ("a.csv", b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html>", "a web page"),
+            ("a.txt", b"<HTML><body>", "a web page"),
             ("a.gguf", b"GGUF\x03\0\0\0", "GGUF"),
         ];
         for (name, bytes, words) in cases {

@@ -26,12 +26,10 @@ pub fn read_file(name: &str, bytes: &[u8], options: &Options) -> Result<Dataset>
 /// # Errors
 /// As [`read_file`]; also where none is a text file.
 pub fn read_folder(files: &[(String, Vec<u8>)], options: &Options) -> Result<Dataset> {
-    let is_text = |name: &str| name.to_ascii_lowercase().ends_with(".txt");
     let mut texts: Vec<_> = files.iter().filter(|(name, _)| is_text(name)).collect();
     texts.sort_by(|a, b| a.0.cmp(&b.0));
     if texts.is_empty() {
-        return Err(Error::input("the folder holds no .txt files")
-            .help("put one file a label into it, e.g. positive.txt, with one example a line"));
+        return Err(no_texts(files));
     }
     let mut dataset = Dataset::default();
     let label_from = options.label_from.or_else(|| {
@@ -57,6 +55,36 @@ pub fn read_folder(files: &[(String, Vec<u8>)], options: &Options) -> Result<Dat
     note_comments(&mut dataset, comments);
     let first = texts[0].0.clone();
     if texts.len() == 1 { in_file(&first, dataset.finished()) } else { dataset.finished() }
+}
+
+/// A folder without text files, and what to do with what it holds instead.
+fn no_texts(files: &[(String, Vec<u8>)]) -> Error {
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).filter(|name| is_table(name)).collect();
+    match names[..] {
+        [] => Error::input("the folder holds no .txt files")
+            .help("put one file a label into it, e.g. positive.txt, with one example a line"),
+        [first, ..] => Error::input(format!("{} of these {} files are tables or JSON lines", names.len(), files.len()))
+            .help(format!("choose one of them by itself, say {first}; only .txt files are read together")),
+    }
+}
+
+/// The one table of a folder that holds no text files, beside things that are no data.
+pub(super) fn only_table(files: &[(String, Vec<u8>)]) -> Option<&(String, Vec<u8>)> {
+    let mut tables = files.iter().filter(|(name, _)| is_table(name));
+    let first = tables.next()?;
+    let others = tables.next().is_some() || files.iter().any(|(name, _)| is_text(name));
+    (!others).then_some(first)
+}
+
+/// Whether a file's name promises a text a line.
+fn is_text(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".txt")
+}
+
+/// Whether a file's name promises rows with columns.
+fn is_table(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    ending.is_some_and(|ending| matches!(ending.as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json"))
 }
 
 /// Adds a file's lines; gives the number of comments among them.
@@ -186,6 +214,14 @@ mod tests {
         let strict = Options { strict: true, ..Options::default() };
         assert!(read_folder(&folder, &strict).unwrap_err().to_string().starts_with("b.txt:2:1: "));
         assert!(read_folder(&files(&[("a.md", "x")]), &strict).unwrap_err().message.contains("no .txt"));
+        let tables = read_folder(&files(&[("a.md", "x"), ("b.csv", "x"), ("c.JSONL", "x")]), &strict).unwrap_err();
+        let mixed = files(&[("a.md", "x"), ("b.csv", "text,label\nx,y\n")]);
+        let one = crate::dataset::read_folder(&mixed, &strict).unwrap();
+        assert!(one.examples.len() == 1 && one.notes.iter().any(|note| note.contains("b.csv")), "{:?}", one.notes);
+        assert!(
+            tables.to_string().contains("2 of these 3 files") && tables.to_string().contains("say b.csv"),
+            "{tables}"
+        );
         assert!(read_folder(&files(&[("a.txt", "# x\n")]), &strict).unwrap_err().message.contains("no rows"));
     }
 
