@@ -6,6 +6,7 @@
 //! a line and ends, except in continuous integration, where that is a failure.
 
 mod agreement;
+mod bad_data;
 mod chrome;
 mod evaluate;
 mod graphics;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::components::figure::provide_chart_styles;
+use crate::components::file_drop::take_stray_drops;
 use crate::components::header::Header;
 use crate::components::model_panel::ModelPanel;
 use crate::components::navigation::Navigation;
@@ -37,11 +38,19 @@ pub fn App() -> impl IntoView {
 
     let projects = RwSignal::new(false);
     let place = RwSignal::new(Place::from_hash(&browser::hash()));
-    // Its worker, and what was kept, come with the first look.
+    // The places of many texts, their worker, and what was kept, come with the first look at one of them.
+    let visited = RwSignal::new(false);
     Effect::new(move |_| {
         let place = place.get();
         study.looked_at.set(place == Place::Evaluate);
         if matches!(place, Place::Evaluate | Place::Label) {
+            visited.set(true);
+            study.open();
+        }
+    });
+    // A calibrator that was chosen on an earlier visit counts for typed texts too; the first answer does not wait for it.
+    Effect::new(move |_| {
+        if session.answer.with(Option::is_some) && browser::kept(browser::keep::PROJECT).is_some() {
             study.open();
         }
     });
@@ -54,6 +63,11 @@ pub fn App() -> impl IntoView {
         }
     });
     on_cleanup(move || listener.remove());
+    take_stray_drops(Callback::new(move |files| match place.get_untracked() {
+        Place::Evaluate => study.read_files(files, false),
+        Place::Label => study.read_files(files, study.material.with_untracked(Option::is_some)),
+        _ => {}
+    }));
     Effect::new(move |_| browser::set_title(&place.with(Place::title)));
 
     view! {
@@ -81,12 +95,14 @@ pub fn App() -> impl IntoView {
                         <SpeedPage/>
                     </div>
                 </Show>
-                <div class="page-inner" hidden=move || place.with(|place| *place != Place::Evaluate)>
-                    <EvaluatePage panel=projects/>
-                </div>
-                <div class="page-inner" hidden=move || place.with(|place| *place != Place::Label)>
-                    <LabelPage place=place panel=projects/>
-                </div>
+                <Show when=move || visited.get()>
+                    <div class="page-inner" hidden=move || place.with(|place| *place != Place::Evaluate)>
+                        <EvaluatePage panel=projects/>
+                    </div>
+                    <div class="page-inner" hidden=move || place.with(|place| *place != Place::Label)>
+                        <LabelPage place=place panel=projects/>
+                    </div>
+                </Show>
                 <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>
                     <div class="page-inner">
                         <HelpPage place=place/>

@@ -10,6 +10,8 @@ pub mod keep {
     pub const TASKS: &str = "candor.tasks";
     /// Saved tasks that this version could not read, kept aside.
     pub const TASKS_UNREADABLE: &str = "candor.tasks.unreadable";
+    /// There is an open project.
+    pub const PROJECT: &str = "candor.project";
     /// Light, dark or as the system has it.
     pub const THEME: &str = "candor.theme";
     /// The file name of the model that was used last.
@@ -61,6 +63,14 @@ pub fn kept(key: &str) -> Option<String> {
 /// Keeps a value for the next visit; answers whether the browser did.
 pub fn keep_value(key: &str, value: &str) -> bool {
     storage(false).is_some_and(|storage| storage.set_item(key, value).is_ok())
+}
+
+/// Forgets what was kept under this key.
+pub fn forget_value(key: &str) {
+    if let Some(storage) = storage(false) {
+        // Where nothing can be removed, nothing was kept.
+        let _ = storage.remove_item(key);
+    }
 }
 
 /// Reads what was kept for this tab.
@@ -236,7 +246,12 @@ pub async fn save_png(name: &str, svg: &str) -> Option<()> {
 
 /// Hands a text to the person as a file.
 pub fn save_file(name: &str, contents: &str) -> Option<()> {
-    let parts = js_sys::Array::of1(&contents.into());
+    save_parts(name, &[contents])
+}
+
+/// Hands a text to the person as a file, given in parts.
+pub fn save_parts(name: &str, parts: &[impl AsRef<str>]) -> Option<()> {
+    let parts: js_sys::Array = parts.iter().map(|part| wasm_bindgen::JsValue::from_str(part.as_ref())).collect();
     let blob = web_sys::Blob::new_with_str_sequence(&parts).ok()?;
     let url = web_sys::Url::create_object_url_with_blob(&blob).ok()?;
     save_url(name, &url)?;

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use candor::error::{Error, Kind, Result};
-use candor::protocol::{FromWorker, Reply, Request, ToWorker};
+use candor::protocol::{FromWorker, Reply, Request, StudyReply, ToWorker};
 use gloo::timers::callback::Timeout;
 use gloo::worker::{Spawnable, WorkerBridge};
 use js_sys::{Array, Reflect};
@@ -111,8 +111,8 @@ impl Link {
         self.send_as(self.number(), request)
     }
 
-    /// Sends a request whose answers come to `on` instead of the link's own callback: progress as often as the worker
-    /// has any, then one last reply.
+    /// Sends a request whose answers come to `on` instead of the link's own callback: progress and rows as often as the
+    /// worker has any, then one last reply.
     pub fn ask(&self, request: Request, on: impl FnMut(Reply) + 'static) -> u64 {
         let id = self.number();
         self.asked.borrow_mut().insert(id, Box::new(on));
@@ -154,7 +154,11 @@ fn deliver(asked: &Asked, on: &impl Fn(FromWorker), message: FromWorker) {
     }
     let Some(mut one) = asked.borrow_mut().remove(&message.id) else { return on(message) };
     // Called outside the map, because it may ask again.
-    let more_to_come = matches!(message.reply, Reply::Progress(_));
+    let more_to_come = match &message.reply {
+        Reply::Progress(_) => true,
+        Reply::Study(reply) => matches!(**reply, StudyReply::Rows(_)),
+        _ => false,
+    };
     one(message.reply);
     if more_to_come {
         asked.borrow_mut().insert(message.id, one);

@@ -59,7 +59,6 @@ pub fn Figure(
     });
     let answers = move || svg.with(|svg| svg.as_ref().is_some_and(|svg| svg.contains("data-mark")));
     let said = RwSignal::new(None::<String>);
-    let failed = RwSignal::new(false);
     let say = move |event: &web_sys::Event| {
         said.set(mark_of(event).and_then(|mark| mark.get_attribute("aria-label")));
     };
@@ -69,10 +68,7 @@ pub fn Figure(
             on_mark.run(listing);
         }
     };
-    let home = Options { width: TAKEN_HOME, theme: Theme::Light, ..Options::default() };
-    let picture = move || chart.with_value(|chart| chart.to_svg(&home));
-    let picture = StoredValue::new(picture);
-    let stem = StoredValue::new(file);
+    let picture = Callback::new(move |()| chart.with_value(|chart| chart.to_svg(&taken_home())));
     view! {
         <figure class="figure" aria-labelledby=labelled>
             <h3 id=heading>{title}</h3>
@@ -95,34 +91,54 @@ pub fn Figure(
                 {move || said.get().unwrap_or_else(|| "Point at a mark for its numbers; press it to list its rows.".to_owned())}
             </p>
             <figcaption class="small soft">{description}</figcaption>
-            <div class="buttons">
-                <button
-                    type="button"
-                    class="button button-quiet button-small"
-                    on:click=move |_| {
-                        let name = format!("{}.svg", stem.get_value());
-                        failed.set(browser::save_file(&name, &picture.with_value(|picture| picture())).is_none());
-                    }
-                >
-                    "SVG"
-                </button>
-                <button
-                    type="button"
-                    class="button button-quiet button-small"
-                    on:click=move |_| {
-                        let name = format!("{}.png", stem.get_value());
-                        let svg = picture.with_value(|picture| picture());
-                        wasm_bindgen_futures::spawn_local(async move {
-                            failed.set(browser::save_png(&name, &svg).await.is_none());
-                        });
-                    }
-                >
-                    "PNG"
-                </button>
-            </div>
-            <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
+            <PictureFiles stem=file picture=picture/>
             <Figures table=table/>
         </figure>
+    }
+}
+
+/// How a picture is drawn that is taken home.
+fn taken_home() -> Options {
+    Options { width: TAKEN_HOME, theme: Theme::Light, ..Options::default() }
+}
+
+/// Buttons that hand a picture over as files.
+#[component]
+fn PictureFiles(
+    /// Their names, without the ending.
+    stem: String,
+    /// The picture as SVG, drawn when it is asked for.
+    picture: Callback<(), String>,
+) -> impl IntoView {
+    let failed = RwSignal::new(false);
+    let stem = StoredValue::new(stem);
+    view! {
+        <div class="buttons">
+            <button
+                type="button"
+                class="button button-quiet button-small"
+                on:click=move |_| {
+                    let name = format!("{}.svg", stem.get_value());
+                    failed.set(browser::save_file(&name, &picture.run(())).is_none());
+                }
+            >
+                "SVG"
+            </button>
+            <button
+                type="button"
+                class="button button-quiet button-small"
+                on:click=move |_| {
+                    let name = format!("{}.png", stem.get_value());
+                    let svg = picture.run(());
+                    wasm_bindgen_futures::spawn_local(async move {
+                        failed.set(browser::save_png(&name, &svg).await.is_none());
+                    });
+                }
+            >
+                "PNG"
+            </button>
+        </div>
+        <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
     }
 }
 
@@ -137,6 +153,8 @@ pub fn FollowingFigure(
     let frame = NodeRef::<html::Div>::new();
     let width = RwSignal::new(None::<f64>);
     follow_width(frame, width);
+    let chart = Chart::AccuracyVolume(volume.clone());
+    let (stem, table) = (file_stem(&chart.title()), chart.to_table());
     let volume = StoredValue::new(volume);
     let drawn = RwSignal::new(threshold.get_untracked());
     let waiting = StoredValue::new(false);
@@ -152,6 +170,10 @@ pub fn FollowingFigure(
             });
         }
     });
+    let marked = move |threshold: f64, options: &Options| {
+        volume.with_value(|volume| AccuracyVolume { chosen: Some(threshold), ..volume.clone() }.to_svg(options))
+    };
+    let picture = Callback::new(move |()| marked(threshold.get_untracked(), &taken_home()));
     let svg = move || {
         let options = Options {
             width: width.get()?,
@@ -163,11 +185,18 @@ pub fn FollowingFigure(
             style: false,
             height: None,
         };
-        Some(
-            volume.with_value(|volume| AccuracyVolume { chosen: Some(drawn.get()), ..volume.clone() }.to_svg(&options)),
-        )
+        Some(marked(drawn.get(), &options))
     };
-    view! { <div class="figure-frame" data-testid="threshold-picture" node_ref=frame inner_html=move || svg().unwrap_or_default()></div> }
+    view! {
+        <div
+            class="figure-frame"
+            data-testid="threshold-picture"
+            node_ref=frame
+            inner_html=move || svg().unwrap_or_default()
+        ></div>
+        <PictureFiles stem=stem picture=picture/>
+        <Figures table=table/>
+    }
 }
 
 /// A table that unfolds, with its CSV.
@@ -180,32 +209,43 @@ pub fn Figures(
     open: bool,
 ) -> impl IntoView {
     let html = table.to_html(SHOWN);
-    let name = format!("{}.csv", file_stem(&table.caption));
     let caption = table.caption.clone();
     let rows = table.rows.len();
-    let table = StoredValue::new(table);
-    let failed = RwSignal::new(false);
     (rows > 0).then(|| {
         view! {
             <details class="figures" open=open>
                 <summary>"As a table: " {caption.clone()}</summary>
                 <div class="table-scroll figures-table" tabindex="0" role="region" aria-label=caption inner_html=html></div>
-                <div class="buttons">
-                    <button
-                        type="button"
-                        class="button button-quiet button-small"
-                        on:click=move |_| {
-                            let csv = table.with_value(Table::to_csv);
-                            failed.set(browser::save_file(&name, &csv).is_none());
-                        }
-                    >
-                        "CSV"
-                    </button>
-                </div>
-                <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
+                <TableFile table=table/>
             </details>
         }
     })
+}
+
+/// The button that hands a table over as CSV.
+#[component]
+pub fn TableFile(
+    /// The table; its caption becomes the file's name.
+    table: Table,
+) -> impl IntoView {
+    let name = format!("{}.csv", file_stem(&table.caption));
+    let table = StoredValue::new(table);
+    let failed = RwSignal::new(false);
+    view! {
+        <div class="buttons">
+            <button
+                type="button"
+                class="button button-quiet button-small"
+                on:click=move |_| {
+                    let csv = table.with_value(Table::to_csv);
+                    failed.set(browser::save_file(&name, &csv).is_none());
+                }
+            >
+                "CSV"
+            </button>
+        </div>
+        <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
+    }
 }
 
 /// Keeps `width` at the frame's width, also when it is shown after having been hidden.

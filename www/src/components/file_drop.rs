@@ -109,6 +109,32 @@ pub fn DropArea(
     }
 }
 
+/// Takes files that are dropped where no area waits for them: a browser would leave the page for such a file.
+pub fn take_stray_drops(on_files: Callback<Vec<web_sys::File>>) {
+    let has_files = |event: &web_sys::DragEvent| {
+        event.data_transfer().is_some_and(|transfer| transfer.types().includes(&"Files".into(), 0))
+    };
+    let over = window_event_listener(leptos::ev::dragover, move |event| {
+        if has_files(&event) {
+            event.prevent_default();
+        }
+    });
+    let dropped = window_event_listener(leptos::ev::drop, move |event| {
+        if event.default_prevented() || !has_files(&event) {
+            return;
+        }
+        event.prevent_default();
+        if let Some(transfer) = event.data_transfer() {
+            let dropped = dropped_files(&transfer);
+            spawn_local(async move { take(dropped.await, on_files) });
+        }
+    });
+    on_cleanup(move || {
+        over.remove();
+        dropped.remove();
+    });
+}
+
 fn take(files: Vec<web_sys::File>, on_files: Callback<Vec<web_sys::File>>) {
     if !files.is_empty() {
         on_files.run(files);

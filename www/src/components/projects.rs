@@ -66,8 +66,11 @@ pub fn ProjectBar(
                         class="button button-small"
                         id=id("export-project")
                         on:click=move |_| {
-                            let saved = study.portable().and_then(|(name, text)| browser::save_file(&name, &text));
-                            failed.set(saved.is_none());
+                            wasm_bindgen_futures::spawn_local(async move {
+                                let made = study.portable().await;
+                                let saved = made.and_then(|(name, parts)| browser::save_parts(&name, &parts));
+                                failed.set(saved.is_none());
+                            });
                         }
                     >
                         "Take this project home"

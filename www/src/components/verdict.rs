@@ -114,8 +114,14 @@ fn CalibratedConfidence(
         Ok(None) => None,
         Ok(Some(used)) => used.see(&prediction).map(|seen| {
             let set = seen.set.clone();
-            view! {
-                <div class="calibrated fades" data-testid="calibrated">
+            let number = match used.is_raw() {
+                true => view! {
+                    <p class="small" data-testid="calibrator-raw">
+                        "This number is the model's own. The chosen calibrator is “no calibration”, which changes none."
+                    </p>
+                }
+                .into_any(),
+                false => view! {
                     <p class="verdict-caption"><Term id="calibrated">"calibrated confidence"</Term></p>
                     <p>
                         <span class="calibrated-number" data-testid="calibrated-confidence">
@@ -126,6 +132,12 @@ fn CalibratedConfidence(
                             .map(|words| view! { <span class="soft" data-testid="calibrated-interval">" " {words}</span> })}
                     </p>
                     <p class="small soft">{seen.explanation()}</p>
+                }
+                .into_any(),
+            };
+            view! {
+                <div class="calibrated fades" data-testid="calibrated">
+                    {number}
                     {set
                         .map(|(labels, coverage)| {
                             view! {

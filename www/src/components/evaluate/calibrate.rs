@@ -6,16 +6,14 @@ use candor::stats::calibrators::Method;
 use candor::task::BiasMethod;
 use leptos::prelude::*;
 
-use crate::browser;
-use crate::components::figure::Figures;
+use super::chosen_calibrator::Chosen;
 use crate::components::file_drop::FilePicker;
 use crate::components::notice::Caution;
 use crate::components::term::Term;
 use crate::session::session;
 use crate::session::study::{Calibrating, study};
-use crate::state::evaluation::calibration::{InUse, Origin, Seen, about_size, telling};
+use crate::state::evaluation::calibration::about_size;
 use crate::state::evaluation::material::Material;
-use crate::state::format::{percent, shortened};
 use crate::state::notice::sentence;
 
 /// Methods that a person can ask for; nothing stands for the one that does best.
@@ -35,10 +33,6 @@ const METHODS: [Option<Method>; 14] = [
     Some(Method::Vector),
     Some(Method::Dirichlet),
 ];
-/// Texts among which telling ones are looked for; of more, every so many-th.
-const LOOKED_AT: usize = 2000;
-/// Characters of a text that are shown.
-const CHARACTERS: usize = 90;
 
 /// What makes the confidence honest.
 #[component]
@@ -63,7 +57,7 @@ pub fn Calibrate(
     view! {
         <Show when=ready>
             <section class="card" aria-labelledby="calibrate-title" data-testid="calibrate">
-                <h2 id="calibrate-title">"Make the confidence honest"</h2>
+                <h2 id="calibrate-title" tabindex="-1">"Make the confidence honest"</h2>
                 <p class="measure-text">
                     "A " <Term id="calibrator">"calibrator"</Term>
                     " learns from your labelled rows how often answers of each confidence are right. It never changes an \
@@ -206,161 +200,5 @@ fn LabelBias() -> impl IntoView {
         // Corrected by the engine already, as the task says.
         _ => None,
     }
-    }
-}
-
-/// The calibrator in use.
-#[component]
-fn Chosen(
-    /// The calibrator.
-    used: InUse,
-    /// What was run.
-    material: Arc<Material>,
-) -> impl IntoView {
-    let study = study();
-    let failed = RwSignal::new(false);
-    let summary = used.summary();
-    let curve = used.curve();
-    let fitted_here = matches!(used.origin, Origin::Fitted(_));
-    let text = StoredValue::new(used.text.clone());
-    let quality = used.file.cross_fitted.map(|quality| {
-        format!(
-            "On rows it was not fitted on: Brier score {:.4}, log loss {:.4}, ECE {}.",
-            quality.brier,
-            quality.log_loss,
-            percent(quality.ece)
-        )
-    });
-    let rows: Vec<(usize, Seen)> = untrack(|| {
-        study.scores.with(|scores| {
-            let texts = material.different_texts();
-            let seen: Vec<(usize, Seen)> = (0..texts)
-                .step_by(texts.div_ceil(LOOKED_AT).max(1))
-                .filter_map(|text| Some((text, used.see(&scores.of(text)?.prediction)?)))
-                .collect();
-            let shown = telling(&seen);
-            seen.into_iter().filter(|(text, _)| shown.contains(text)).collect()
-        })
-    });
-    let mut rows = rows;
-    rows.sort_by(|a, b| a.1.raw.total_cmp(&b.1.raw));
-    let fallen = rows.iter().find(|(_, seen)| seen.confidence < 0.5).map(|(_, seen)| seen.explanation());
-    view! {
-        <div class="stack" data-testid="calibrator-in-use">
-            <p>
-                <strong data-testid="calibrator-summary">{summary}</strong>
-                <span class="tag">"in use"</span>
-            </p>
-            {quality.map(|words| view! { <p class="small soft">{words}</p> })}
-            {move || {
-                study
-                    .comparison
-                    .get()
-                    .map(|report| {
-                        let warnings = report.warnings.clone();
-                        view! {
-                            <p class="measure-text" data-testid="calibrator-why">{sentence(&report.why)}</p>
-                            {(!warnings.is_empty())
-                                .then(|| {
-                                    view! {
-                                        <Caution testid="calibrator-cautions">
-                                            <ul class="bullets">
-                                                {warnings
-                                                    .iter()
-                                                    .map(|words| view! { <li>{sentence(words)}</li> })
-                                                    .collect_view()}
-                                            </ul>
-                                        </Caution>
-                                    }
-                                })}
-                            <Figures table=report.table.clone() open=true/>
-                        }
-                    })
-            }}
-            {(!curve.is_empty())
-                .then(|| {
-                    view! {
-                        <h3>"What it does"</h3>
-                        <div class="table-scroll" tabindex="0" role="region" aria-label="What the calibrator does">
-                            <table class="table curve-table" data-testid="calibrator-curve">
-                                <tbody>
-                                    <tr>
-                                        <th scope="row">"The model says"</th>
-                                        {curve
-                                            .iter()
-                                            .map(|(before, _)| view! { <td class="number">{percent(*before)}</td> })
-                                            .collect_view()}
-                                    </tr>
-                                    <tr>
-                                        <th scope="row">"Right, of such answers"</th>
-                                        {curve
-                                            .iter()
-                                            .map(|(_, after)| view! { <td class="number">{percent(*after)}</td> })
-                                            .collect_view()}
-                                    </tr>
-                                </tbody>
-                            </table>
-                        </div>
-                    }
-                })}
-            <h3>"Single predictions, before and after"</h3>
-            <div class="table-scroll" tabindex="0" role="region" aria-label="Single predictions">
-                <table class="table" data-testid="calibrator-rows">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Text"</th>
-                            <th scope="col">"The model answers"</th>
-                            <th scope="col" class="number">"It says"</th>
-                            <th scope="col" class="number">"Calibrated"</th>
-                            <th scope="col">"Not ruled out"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {rows
-                            .into_iter()
-                            .map(|(text, seen)| {
-                                let words = shortened(material.text(text).unwrap_or_default(), CHARACTERS);
-                                view! {
-                                    <tr>
-                                        <td class="wide"><bdi>{words}</bdi></td>
-                                        <td>{seen.label.clone()}</td>
-                                        <td class="number">{percent(seen.raw)}</td>
-                                        <td class="number">
-                                            {percent(seen.confidence)} " "
-                                            <span class="soft">{seen.interval_words()}</span>
-                                        </td>
-                                        <td>{seen.set.as_ref().map(|(set, _)| set.join(", "))}</td>
-                                    </tr>
-                                }
-                            })
-                            .collect_view()}
-                    </tbody>
-                </table>
-            </div>
-            {fallen.map(|words| view! { <Caution testid="below-half"><p>{words}</p></Caution> })}
-            <div class="buttons">
-                <button
-                    type="button"
-                    class="button button-small"
-                    id="export-calibrator"
-                    on:click=move |_| {
-                        let saved = text.with_value(|text| browser::save_file("calibrator.json", text));
-                        failed.set(saved.is_none());
-                    }
-                >
-                    "Take home: calibrator.json"
-                </button>
-                <button
-                    type="button"
-                    class="button button-quiet button-small"
-                    id="drop-calibrator"
-                    on:click=move |_| study.put_calibrator_away()
-                >
-                    "Do without it"
-                </button>
-            </div>
-            {fitted_here.then(|| view! { <p class="small soft">"New labels fit it anew, by themselves."</p> })}
-            <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
-        </div>
     }
 }

@@ -62,7 +62,19 @@ pub fn ReadState() -> impl IntoView {
                         0 => "Reading…".to_owned(),
                         rows => format!("Reading: {} so far", format::counted(rows as u64, "row")),
                     };
-                    view! { <p role="status" data-testid="data-reading">{words}</p> }
+                    view! {
+                        <div class="choice-row choice-row-words">
+                            <p role="status" data-testid="data-reading">{words}</p>
+                            <button
+                                type="button"
+                                class="button button-small"
+                                data-testid="stop-reading"
+                                on:click=move |_| study.stop_reading()
+                            >
+                                "Stop reading"
+                            </button>
+                        </div>
+                    }
                 })
         }}
         {move || {

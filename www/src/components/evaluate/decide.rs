@@ -63,7 +63,7 @@ pub fn Decide(
     view! {
         <Show when=move || rows.with(Option::is_some)>
             <section class="card" aria-labelledby="decide-title" data-testid="decide">
-                <h2 id="decide-title">"What may be automated?"</h2>
+                <h2 id="decide-title" tabindex="-1">"What may be automated?"</h2>
                 <p class="measure-text">
                     "Rows whose confidence reaches the threshold are left to the model, the others go to a person. Move it: \
                      with the mouse, a finger, or the arrow keys."

@@ -56,7 +56,7 @@ fn Findings(
     view! {
         <section class="card" aria-labelledby="findings-title" data-testid="findings">
             <div class="card-head">
-                <h2 id="findings-title">"What these rows say"</h2>
+                <h2 id="findings-title" tabindex="-1">"What these rows say"</h2>
                 <div class="buttons">
                 <button
                     type="button"

@@ -15,9 +15,16 @@ const LISTED: usize = 30;
 #[component]
 pub fn LabelMeanings() -> impl IntoView {
     let study = study();
-    let entries = Memo::new(move |_| study.labels.with(|labels| labels.entries().to_vec()));
-    let listed = move || entries.get().into_iter().take(LISTED).enumerate().collect::<Vec<(usize, Entry)>>();
-    let more = move || entries.with(|entries| entries.len().saturating_sub(LISTED));
+    // The labels of most rows come first.
+    let entries = Memo::new(move |_| {
+        study.labels.with(|labels| {
+            let mut entries: Vec<&Entry> = labels.entries().iter().collect();
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry.rows));
+            entries.into_iter().take(LISTED).cloned().collect::<Vec<Entry>>()
+        })
+    });
+    let listed = move || entries.get().into_iter().enumerate().collect::<Vec<(usize, Entry)>>();
+    let more = move || study.labels.with(|labels| labels.entries().len().saturating_sub(LISTED));
     view! {
         <Show when=move || entries.with(|entries| !entries.is_empty())>
             <div class="stack-tight">
@@ -31,7 +38,7 @@ pub fn LabelMeanings() -> impl IntoView {
                 </ul>
                 <Show when=move || { more() > 0 }>
                     <p class="small soft">
-                        {move || format!("and {} with fewer rows, left out", format::counted(more() as u64, "label"))}
+                        {move || format!("and {} of fewer rows", format::counted(more() as u64, "label"))}
                     </p>
                 </Show>
             </div>
@@ -78,7 +85,7 @@ fn Meaning(
                         study.set_meaning(&changed, (!value.is_empty()).then_some(value));
                     }
                 >
-                    <option value="" selected=move || means.with(Option::is_none)>"none: leave out"</option>
+                    <option value="" selected=move || means.with(Option::is_none)>"leave out"</option>
                     {move || {
                         names
                             .get()

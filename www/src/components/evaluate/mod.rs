@@ -1,6 +1,7 @@
 //! The parts of the Evaluate place.
 
 pub mod calibrate;
+pub mod chosen_calibrator;
 pub mod data_source;
 pub mod decide;
 pub mod examination;

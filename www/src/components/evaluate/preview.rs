@@ -6,6 +6,7 @@ use candor::dataset::Options;
 use candor::error::Error;
 use leptos::prelude::*;
 
+use super::data_source::ReadState;
 use super::label_meanings::LabelMeanings;
 use crate::components::notice::Caution;
 use crate::session::study::study;
@@ -62,6 +63,7 @@ pub fn Preview(
                 </button>
             </div>
             <Columns material=Arc::clone(&material)/>
+            <ReadState/>
             <div class="table-scroll" tabindex="0" role="region" aria-label="The first rows">
                 <table class="table preview-table">
                     <thead>

@@ -20,6 +20,8 @@ const ROW: f64 = 44.0;
 const FRAME: f64 = 440.0;
 /// Characters of a text that are shown.
 const CHARACTERS: usize = 140;
+/// What is said where a file could not be handed over.
+const NOT_SAVED: &str = "The browser did not save the file.";
 
 /// The scored rows.
 #[component]
@@ -60,66 +62,79 @@ pub fn RowTable(
     let colour = move |name: &str| {
         study.scored_with.with(|task| task.as_ref()?.labels.iter().position(|label| label.name == name))
     };
+    // Rows that stay in sight stay in the page; all are made anew when what they say may be another thing.
+    let version = Memo::new_with_compare(
+        move |before: Option<&u64>| {
+            study.scores.track();
+            study.labels.track();
+            study.judged.track();
+            calibrator.track();
+            before.map_or(0, |before| before + 1)
+        },
+        |_, _| true,
+    );
     let shown = move || {
-        let Window { first, end } = window.get();
-        let rows: Vec<usize> = listed.with(|rows| rows[first.min(rows.len())..end.min(rows.len())].to_vec());
+        let (Window { first, end }, version) = (window.get(), version.get());
+        listed.with(|rows| {
+            let end = end.min(rows.len());
+            let first = first.min(end);
+            let rows = rows[first..end].iter().enumerate();
+            rows.map(|(place, row)| (first + place, *row, version)).collect::<Vec<_>>()
+        })
+    };
+    let row_view = move |(place, row, _): (usize, usize, u64)| {
         let material = material.get_value();
-        let calibrated = calibrator.get();
-        study.with_truth(|truth| {
-            study.scores.with(|scores| {
-                rows.into_iter()
-                    .enumerate()
-                    .filter_map(|(place, row)| {
-                        let prediction = scores.row(row, &material, truth)?;
-                        let mark = match prediction.correct {
-                            Some(true) => "right",
-                            Some(false) => "wrong",
-                            None => "",
-                        };
-                        let expected = prediction.expected.clone().unwrap_or_else(|| format::MISSING.to_owned());
-                        Some(view! {
-                            <tr aria-rowindex=(first + place + 2).to_string() class:row-wrong=prediction.correct == Some(false)>
-                                <td class="number">{prediction.id.clone()}</td>
-                                <td class="long-text">
-                                    <button type="button" class="row-open" on:click=move |_| opened.set(Some(row))>
-                                        <bdi>{format::shortened(&prediction.text, CHARACTERS)}</bdi>
-                                    </button>
+        let calibrated = calibrator.get_untracked();
+        let found = untrack(|| study.with_truth(|truth| study.scores.with(|scores| scores.row(row, &material, truth))));
+        found.map(|prediction| {
+            let mark = match prediction.correct {
+                Some(true) => "right",
+                Some(false) => "wrong",
+                None => "",
+            };
+            let expected = prediction.expected.clone().unwrap_or_else(|| format::MISSING.to_owned());
+            view! {
+                <tr aria-rowindex=(place + 2).to_string() class:row-wrong=prediction.correct == Some(false)>
+                    <td class="number">{prediction.id.clone()}</td>
+                    <td class="long-text">
+                        <button type="button" class="row-open" on:click=move |_| opened.set(Some(row))>
+                            <bdi>{format::shortened(&prediction.text, CHARACTERS)}</bdi>
+                        </button>
+                    </td>
+                    <td>{expected}</td>
+                    <td>
+                        <span class="supports-inner">
+                            <Swatch index=untrack(|| colour(&prediction.label))/>
+                            {prediction.label.clone()}
+                        </span>
+                    </td>
+                    <td class="number">{format::percent(prediction.confidence)}</td>
+                    {calibrated
+                        .as_ref()
+                        .map(|used| {
+                            let seen = used.see(&prediction);
+                            view! {
+                                <td class="number">
+                                    {seen.map_or_else(
+                                        || format::MISSING.to_owned(),
+                                        |seen| format::percent(seen.confidence),
+                                    )}
                                 </td>
-                                <td>{expected}</td>
-                                <td>
-                                    <span class="supports-inner">
-                                        <Swatch index=colour(&prediction.label)/>
-                                        {prediction.label.clone()}
-                                    </span>
-                                </td>
-                                <td class="number">{format::percent(prediction.confidence)}</td>
-                                {calibrated
-                                    .as_ref()
-                                    .map(|used| {
-                                        let seen = used.see(&prediction);
-                                        view! {
-                                            <td class="number">
-                                                {seen.map_or_else(
-                                                    || format::MISSING.to_owned(),
-                                                    |seen| format::percent(seen.confidence),
-                                                )}
-                                            </td>
-                                        }
-                                    })}
-                                <td>{mark}</td>
-                            </tr>
-                        })
-                    })
-                    .collect_view()
-            })
+                            }
+                        })}
+                    <td>{mark}</td>
+                </tr>
+            }
         })
     };
     let columns = move || if calibrator.with(Option::is_some) { "7" } else { "6" };
     let count = move || listed.with(Vec::len);
     let exported = RwSignal::new(None::<String>);
-    let save = move |name: &str, only_known: bool| {
-        let saved = study.predictions(only_known).ok().and_then(|text| browser::save_file(name, &text));
-        exported.set(saved.is_none().then(|| "The browser did not save the file.".to_owned()));
+    let save = move |name: &'static str, only_known: bool| {
+        wasm_bindgen_futures::spawn_local(async move {
+            let saved = study.predictions(only_known).await.ok().and_then(|text| browser::save_file(name, &text));
+            exported.set(saved.is_none().then(|| NOT_SAVED.to_owned()));
+        });
     };
     let has_uncounted = move || {
         let rows = material.with_value(|material| material.rows.len());
@@ -130,7 +145,7 @@ pub fn RowTable(
     };
     view! {
         <Show when=move || { study.scores.with(|scores| scores.done() > 0) }>
-            <section class="card" aria-labelledby="rows-title" id="rows">
+            <section class="card" aria-labelledby="rows-title" id="rows" tabindex="-1">
                 <div class="card-head">
                     <h2 id="rows-title" data-testid="rows-title">
                         {move || study.listing.with(Listing::words)} " "
@@ -160,6 +175,18 @@ pub fn RowTable(
                                 "From a picture"
                             </option>
                         </select>
+                        <button
+                            type="button"
+                            class="button button-quiet button-small"
+                            id="export-rows"
+                            on:click=move |_| {
+                                let table = study.labels_table(Some(listed.get_untracked()));
+                                let saved = table.and_then(|table| browser::save_file("rows.csv", &table.to_csv()));
+                                exported.set(saved.is_none().then(|| NOT_SAVED.to_owned()));
+                            }
+                        >
+                            "rows.csv"
+                        </button>
                         <button
                             type="button"
                             class="button button-small"
@@ -211,7 +238,7 @@ pub fn RowTable(
                             <tr class="row-space" aria-hidden="true">
                                 <td colspan=columns style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
                             </tr>
-                            {shown}
+                            <For each=shown key=|row| *row children=row_view/>
                             <tr class="row-space" aria-hidden="true">
                                 <td
                                     colspan=columns

@@ -114,8 +114,11 @@ fn Start(
     let study = study();
     let counts = Memo::new(move |_| study.scores.with(|scores| (scores.done(), scores.missing().len())));
     move || match counts.get() {
-        (_, 0) => view! { <p data-testid="run-complete">"Every text is scored. Scores are kept on this device."</p> }
-            .into_any(),
+        (_, 0) => view! {
+            <p data-testid="run-complete">"Every text is scored. Scores are kept on this device."</p>
+            {prefix.is_empty().then(|| view! { <NextSteps/> })}
+        }
+        .into_any(),
         (done, missing) => {
             let texts = format::counted(missing as u64, "text");
             let words = if done == 0 { format!("Score {texts}") } else { format!("Go on: {texts} to score") };
@@ -136,6 +139,50 @@ fn Start(
             }
             .into_any()
         }
+    }
+}
+
+/// Where to go on once every text is scored: the answers to it stand far below each other.
+#[component]
+fn NextSteps() -> impl IntoView {
+    let study = study();
+    let unlabelled = Memo::new(move |_| {
+        study.material.with(|material| {
+            material.as_ref().map_or(0, |m| (0..m.rows.len()).filter(|&row| m.is_unlabelled(row)).count())
+        })
+    });
+    let steps = [
+        ("calibrate-title", "Make the confidence honest"),
+        ("decide-title", "Choose what may be automated"),
+        ("findings-title", "See what these rows say"),
+        ("rows", "Look at single rows"),
+    ];
+    view! {
+        <nav class="stack-tight" aria-label="What to do next" data-testid="next-steps">
+            <p class="small soft">"What to do next:"</p>
+            <div class="buttons">
+                {steps
+                    .map(|(id, words)| {
+                        view! {
+                            <button
+                                type="button"
+                                class="button button-small"
+                                on:click=move |_| browser::show_element(id)
+                            >
+                                {words}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+            <Show when=move || { unlabelled.get() > 0 }>
+                <p>
+                    <a href=Place::Label.hash()>
+                        {move || format!("Label the {} without one", format::counted(unlabelled.get() as u64, "row"))}
+                    </a>
+                </p>
+            </Show>
+        </nav>
     }
 }
 

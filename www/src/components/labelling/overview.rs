@@ -32,7 +32,7 @@ pub fn Overview(
     let agreed = Memo::new(move |_| study.scores.with(|scores| study.judged.with(|judged| agreement(scores, judged))));
     let number = move |part: fn(&Plan) -> usize| move || plan.with(|plan| count(part(plan) as u64));
     let save = move |name: &'static str, as_csv: bool| {
-        let table = study.labels_table();
+        let table = study.labels_table(None);
         let text = table.map(|table| if as_csv { table.to_csv() } else { table.to_json_lines() });
         failed.set(text.and_then(|text| browser::save_file(name, &text)).is_none());
     };

@@ -22,34 +22,38 @@ impl Study {
     /// Fits a calibrator on every row whose true label is known; without a method, the one that does best on rows it was
     /// not fitted on.
     pub fn fit(self, method: Option<Method>) {
-        let Some(material) = self.material.get_untracked() else { return };
-        let bound_to = untrack(move || self.binding());
-        let predictions =
-            untrack(|| self.with_truth(|truth| self.scores.with(|scores| scores.predictions(&material, truth, true))));
+        let made_with = untrack(move || self.binding());
         self.calibrating.set(Calibrating::Under);
-        let made_with = bound_to.clone();
-        self.compute(StudyRequest::Calibrate { predictions, method, bound_to }, move |outcome| {
-            // Meanwhile the task, the model or the project may have changed: then this fits nothing any more.
-            if untrack(move || self.binding()) != made_with {
+        spawn_local(async move {
+            let is_same = {
+                let made_with = made_with.clone();
+                move || untrack(move || self.binding()) == made_with
+            };
+            let Some(predictions) = self.predictions_by_and_by(true, &is_same).await else {
                 self.calibrating.set(Calibrating::Not);
                 return;
-            }
-            let fitted = outcome.and_then(|reply| match reply {
-                StudyReply::Calibrated(report) => {
-                    Ok((InUse::read(report.file.clone(), Origin::Fitted(method))?, report))
-                }
-                _ => Err(Error::internal("an answer to something else")),
+            };
+            self.compute(StudyRequest::Calibrate { predictions, method, bound_to: made_with }, move |outcome| {
+                // Meanwhile the task, the model or the project may have changed: then this fits nothing any more.
+                if is_same() { self.fitted(method, outcome) } else { self.calibrating.set(Calibrating::Not) }
             });
-            match fitted {
-                Ok((calibrator, report)) => {
-                    self.session.announce(format!("{} is in use", calibrator.summary()));
-                    self.calibrator.set(Some(calibrator));
-                    self.comparison.set(Some(Arc::new(*report)));
-                    self.calibrating.set(Calibrating::Not);
-                }
-                Err(error) => self.calibrating.set(Calibrating::Failed(error)),
-            }
         });
+    }
+
+    fn fitted(self, method: Option<Method>, outcome: Result<StudyReply, Error>) {
+        let fitted = outcome.and_then(|reply| match reply {
+            StudyReply::Calibrated(report) => Ok((InUse::read(report.file.clone(), Origin::Fitted(method))?, report)),
+            _ => Err(Error::internal("an answer to something else")),
+        });
+        match fitted {
+            Ok((calibrator, report)) => {
+                self.session.announce(format!("{} is in use", calibrator.summary()));
+                self.calibrator.set(Some(calibrator));
+                self.comparison.set(Some(Arc::new(*report)));
+                self.calibrating.set(Calibrating::Not);
+            }
+            Err(error) => self.calibrating.set(Calibrating::Failed(error)),
+        }
     }
 
     /// New labels flow into a calibrator that was fitted here.
@@ -102,10 +106,10 @@ impl Study {
         self.calibrating.set(Calibrating::Not);
     }
 
-    /// The calibrator, where it belongs to what the scores were made with.
+    /// The calibrator, where it belongs to what the scores were made with and makes another number of them.
     pub fn calibrator_of_rows(self) -> Option<InUse> {
         let here = self.binding();
-        self.calibrator.with(|used| used.clone().filter(|used| used.belongs(&here).is_ok()))
+        self.calibrator.with(|used| used.clone().filter(|used| !used.is_raw() && used.belongs(&here).is_ok()))
     }
 
     /// The calibrator for what is typed, or why the chosen one is not used.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use candor::platform;
 use candor::protocol::StudyRequest;
 use leptos::prelude::*;
 
@@ -54,6 +55,12 @@ impl Study {
     }
 
     pub(super) fn keep_index(self) {
+        if self.index.with_untracked(|index| index.open.is_some()) {
+            // Without it, what is kept comes with the first look at it.
+            browser::keep_value(browser::keep::PROJECT, "open");
+        } else {
+            browser::forget_value(browser::keep::PROJECT);
+        }
         if let Ok(text) = self.index.with_untracked(serde_json::to_string) {
             self.keep(INDEX.to_owned(), text);
         }
@@ -133,7 +140,7 @@ impl Study {
         let places = Scores::places(&material);
         let lines: Vec<&str> = text.lines().collect();
         for piece in lines.chunks(PIECE) {
-            browser::pause(0).await;
+            platform::breathe().await;
             piece.iter().for_each(|line| restored.restore(&places, line));
         }
         let same = self.material.with_untracked(|now| now.as_ref().is_some_and(|now| Arc::ptr_eq(now, &material)));
@@ -170,16 +177,21 @@ impl Study {
         self.keep_data();
     }
 
+    /// Writes the data set down, in a task of its own.
     pub(super) fn keep_data(self) {
         let (Some(material), Some(entry)) =
             (self.material.get_untracked(), self.index.with_untracked(|index| index.current().cloned()))
         else {
             return;
         };
-        let data = self.labels.with_untracked(|labels| Data::new(&material, labels));
-        if let Ok(text) = serde_json::to_string(&data) {
-            self.keep(entry.data(), text);
-        }
+        let labels = self.labels.get_untracked();
+        wasm_bindgen_futures::spawn_local(async move {
+            platform::breathe().await;
+            let data = Data::new(&material, &labels);
+            if let Ok(text) = serde_json::to_string(&data) {
+                self.keep(entry.data(), text);
+            }
+        });
     }
 
     /// What is chosen in the open project.

@@ -72,8 +72,8 @@ impl Study {
         }
     }
 
-    /// Every row with its label, who decided it, and the threshold.
-    pub fn labels_table(self) -> Option<Table> {
+    /// Rows with their label, who decided it, and the threshold: these, or every one.
+    pub fn labels_table(self, rows: Option<Vec<usize>>) -> Option<Table> {
         untrack(move || {
             let material = self.material.get()?;
             let calibrator = self.calibrator_of_rows();
@@ -83,7 +83,14 @@ impl Study {
                         let scored = scores.of(text)?;
                         Some(calibrator.as_ref()?.see(&scored.prediction)?.confidence)
                     };
-                    export(&material, scores, truth, self.threshold.get(), calibrated)
+                    export(
+                        rows.unwrap_or_else(|| (0..material.rows.len()).collect()),
+                        &material,
+                        scores,
+                        truth,
+                        self.threshold.get(),
+                        calibrated,
+                    )
                 })
             });
             Some(table)

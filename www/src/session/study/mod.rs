@@ -1,5 +1,5 @@
 //! Many texts: read, run, examined, calibrated, labelled, kept. The signals of the Evaluate and Label places, joined to
-//! a worker that reads and keeps, to one that computes, and to the pool of engines for the run.
+//! a worker that keeps, to one that computes, to one for each reading of files, and to the pool of engines for the run.
 //!
 //! Nothing made here is lost by a reload: what was read, what the labels mean and every score are kept on the device as
 //! they come, and put back on the next visit.
@@ -15,7 +15,7 @@ mod running;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use candor::dataset::{Example, Options};
+use candor::dataset::Options;
 use candor::error::{Error, Kind};
 use candor::protocol::{
     CalibrationReport, Examination, FromWorker, PROTOCOL_VERSION, Reply, Request, StudyReply, StudyRequest,
@@ -24,7 +24,9 @@ use candor::stats::saved::Binding;
 use candor::task::Task;
 use leptos::prelude::*;
 
+use self::examining::Examined;
 use self::keeping::Recall;
+use self::reading::Reading;
 use super::Session;
 use crate::link::Link;
 use crate::pool::{BatchHandle, BatchProgress};
@@ -75,29 +77,17 @@ pub enum Calibrating {
     Failed(Error),
 }
 
-/// Files being read.
-#[derive(Default)]
-struct Reading {
-    request: u64,
-    name: String,
-    /// Whether the rows come behind those that are there.
-    added: bool,
-    /// Whether they are those of the open project, read in another way.
-    again: bool,
-    urls: Vec<String>,
-    rows: Vec<Example>,
-}
-
 /// The signals of the places that work with many texts.
 #[derive(Clone, Copy)]
 pub struct Study {
     session: Session,
-    /// Reads and keeps.
+    /// Keeps.
     link: StoredValue<Option<Link>, LocalStorage>,
     /// Computes: a worker of its own, so that what is kept never waits for a computation.
     statistics: StoredValue<Option<Rc<Link>>, LocalStorage>,
     files: StoredValue<Vec<web_sys::File>, LocalStorage>,
     reading: StoredValue<Option<Reading>, LocalStorage>,
+    readings: StoredValue<u64>,
     job: StoredValue<Option<BatchHandle>, LocalStorage>,
     recalls: StoredValue<Vec<(u64, Recall)>>,
     /// The projects of this device.
@@ -140,8 +130,8 @@ pub struct Study {
     pub listing: RwSignal<Listing>,
     /// What the scored rows show.
     pub examination: RwSignal<Examining>,
-    /// What was examined last, and the number of that examination.
-    examined: StoredValue<(u64, String)>,
+    /// What was examined last.
+    examined: StoredValue<Examined>,
     /// Whether the examination is looked at; it is not made for nobody.
     pub looked_at: RwSignal<bool>,
     /// The threshold from which on the model decides, on its own confidence.
@@ -165,6 +155,7 @@ impl Study {
             statistics: StoredValue::new_local(None),
             files: StoredValue::new_local(Vec::new()),
             reading: StoredValue::new_local(None),
+            readings: StoredValue::new(0),
             job: StoredValue::new_local(None),
             recalls: StoredValue::new(Vec::new()),
             index: RwSignal::new(Index::default()),
@@ -187,7 +178,7 @@ impl Study {
             running: RwSignal::new(Running::Not),
             listing: RwSignal::new(Listing::All),
             examination: RwSignal::new(Examining::Not),
-            examined: StoredValue::new((0, String::new())),
+            examined: StoredValue::new(Examined::default()),
             looked_at: RwSignal::new(false),
             threshold: RwSignal::new(USUAL_THRESHOLD),
             wish: RwSignal::new(Wish::default()),
@@ -281,34 +272,27 @@ impl Study {
         let FromWorker { id, reply } = message;
         match reply {
             Reply::Study(reply) => match *reply {
-                StudyReply::Rows(rows) => self.take_rows(id, rows),
-                StudyReply::Read(report) => self.take_report(id, *report),
                 StudyReply::Text(text) => self.recalled(id, text),
                 StudyReply::Usage(files) => self.usage.set(Some(files)),
                 StudyReply::Kept if self.erasing.get_untracked() == Some(id) => self.erased(),
-                // The second worker's answers come to who asked.
-                StudyReply::Kept | StudyReply::Examined(_) | StudyReply::Calibrated(_) => {}
+                StudyReply::Kept => {}
+                // Other workers' answers come to who asked.
+                StudyReply::Rows(_) | StudyReply::Read(_) | StudyReply::Examined(_) | StudyReply::Calibrated(_) => {}
             },
             Reply::Failed(error) if error.kind == Kind::Lost => {
                 self.link.set_value(None);
-                self.end_reading();
-                self.read_error.set(Some(error));
+                self.not_kept.set(Some(error.message));
             }
             Reply::Failed(error) => self.failed(id, error),
             _ => {}
         }
     }
 
+    /// Keeping, recalling or erasing failed: what is in the page still works.
     fn failed(self, id: u64, error: Error) {
-        if self.reading.with_value(|reading| reading.as_ref().is_some_and(|reading| reading.request == id)) {
-            self.end_reading();
-            self.read_error.set(Some(error));
-        } else {
-            // Keeping, recalling or erasing: what is in the page still works.
-            self.erasing.update(|erasing| *erasing = erasing.filter(|request| *request != id));
-            self.recalls.update_value(|recalls| recalls.retain(|(request, _)| *request != id));
-            self.not_kept.set(Some(error.message));
-        }
+        self.erasing.update(|erasing| *erasing = erasing.filter(|request| *request != id));
+        self.recalls.update_value(|recalls| recalls.retain(|(request, _)| *request != id));
+        self.not_kept.set(Some(error.message));
     }
 }
 

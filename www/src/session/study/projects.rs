@@ -1,6 +1,7 @@
 //! Projects: begun, opened, named, put away, taken to another machine, and everything erased.
 
 use candor::error::{Error, Kind};
+use candor::platform;
 use candor::protocol::StudyRequest;
 use candor::stats::bias::LabelBias;
 use leptos::prelude::*;
@@ -11,8 +12,12 @@ use super::Study;
 use crate::browser;
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::project::{Data, FORMAT, Portable};
-use crate::state::evaluation::scores::{Scored, Scores, file_name, scoring_task};
+use crate::state::evaluation::scores::{Scored, Scores, correct, file_name, scoring_task};
 
+/// How the name of a project's file ends.
+pub(super) const PROJECT_FILE: &str = ".candor.json";
+/// Texts whose scores are written between two frames.
+const PIECE: usize = 250;
 /// Bytes of the largest project file that is read.
 const LARGEST_PROJECT: f64 = 512e6;
 
@@ -20,6 +25,7 @@ impl Study {
     /// Puts the open project away; it stays kept.
     pub fn put_away(self) {
         self.cancel();
+        self.forget_reading();
         self.files.set_value(Vec::new());
         self.settled.set(false);
         self.material.set(None);
@@ -67,35 +73,47 @@ impl Study {
         self.session.ask_storage();
     }
 
-    /// The open project as one file, with its name.
-    pub fn portable(self) -> Option<(String, String)> {
-        untrack(move || {
-            let material = self.material.get()?;
-            let name = self.index.with(|index| index.current().map(|entry| entry.name.clone()))?;
-            let task = self.scored_with.get().unwrap_or_else(|| {
-                // Nothing was scored yet: the task that is chosen now travels with it.
-                self.session.shelf.with(|shelf| shelf.chosen().draft.clone())
-            });
-            let mut scores = self.scores.get();
-            if self.session.batch_bias.with(Option::is_some) {
-                // Corrections are made anew where the file is read.
-                scores.correct(&LabelBias::none(task.labels.len()));
-            }
-            let scored: Vec<(usize, Scored)> =
-                (0..material.different_texts()).filter_map(|text| Some((text, scores.of(text)?.clone()))).collect();
-            let portable = Portable {
-                format: FORMAT.to_owned(),
-                name: name.clone(),
-                task: Some(task),
-                data: self.labels.with(|labels| Data::new(&material, labels)),
-                judgements: self.judged.with(|judged| judged.lines(&material)),
-                choices: self.choices(),
-                scores: Scores::lines(&material, &scored),
+    /// The open project as one file: its name and its parts, written some at a time.
+    pub async fn portable(self) -> Option<(String, Vec<String>)> {
+        let material = self.material.get_untracked()?;
+        let name = self.index.with_untracked(|index| index.current().map(|entry| entry.name.clone()))?;
+        let task = self.scored_with.get_untracked().unwrap_or_else(|| {
+            // Nothing was scored yet: the task that is chosen now travels with it.
+            self.session.shelf.with_untracked(|shelf| shelf.chosen().draft.clone())
+        });
+        // Corrections are made anew where the file is read.
+        let none = self.session.batch_bias.with_untracked(Option::is_some).then(|| LabelBias::none(task.labels.len()));
+        let portable = Portable {
+            format: FORMAT.to_owned(),
+            name: name.clone(),
+            task: Some(task),
+            data: self.labels.with_untracked(|labels| Data::new(&material, labels)),
+            judgements: self.judged.with_untracked(|judged| judged.lines(&material)),
+            choices: untrack(move || self.choices()),
+            scores: String::new(),
+        };
+        platform::breathe().await;
+        let (begin, end) = portable.around_scores()?;
+        let mut parts = vec![begin];
+        for first in (0..material.different_texts()).step_by(PIECE) {
+            platform::breathe().await;
+            let texts = first..material.different_texts().min(first + PIECE);
+            let scored: Vec<(usize, Scored)> = self
+                .scores
+                .with_untracked(|scores| texts.filter_map(|text| Some((text, scores.of(text)?.clone()))).collect());
+            let as_given = |(text, mut scored): (usize, Scored)| {
+                if let Some(none) = &none {
+                    correct(&mut scored.prediction, none);
+                }
+                (text, scored)
             };
-            let stem: String =
-                name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(60).collect();
-            Some((format!("{stem}.candor.json"), serde_json::to_string(&portable).ok()?))
-        })
+            let scored: Vec<(usize, Scored)> = scored.into_iter().map(as_given).collect();
+            parts.push(Portable::more_scores(&Scores::lines(&material, &scored)));
+        }
+        parts.push(end.to_owned());
+        let stem: String =
+            name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(60).collect();
+        Some((format!("{stem}{PROJECT_FILE}"), parts))
     }
 
     /// Reads a project that was made on this or another machine; it becomes a project of its own. Nothing that is here

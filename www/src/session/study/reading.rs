@@ -1,11 +1,18 @@
 //! Files become a data set, and the data set is kept on the device.
+//!
+//! Each reading has a worker of its own: it can be stopped by ending that, what is kept meanwhile waits for nothing, and
+//! the memory of a large file goes with it.
 
 use candor::dataset::{Example, Options};
 use candor::error::{Error, Kind};
-use candor::protocol::{DataFile, ReadReport, StudyRequest};
+use candor::platform;
+use candor::protocol::{DataFile, PROTOCOL_VERSION, ReadReport, Reply, Request, StudyReply, StudyRequest};
 use leptos::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 
-use super::{Reading, Study};
+use super::Study;
+use super::projects::PROJECT_FILE;
+use crate::link::Link;
 use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::material::Material;
@@ -21,6 +28,24 @@ const SAMPLE_NAME: &str = "reviews.csv";
 const SAMPLE_TO_LABEL: &str = include_str!("../../../../samples/reviews-to-label.csv");
 /// Its name.
 const SAMPLE_TO_LABEL_NAME: &str = "reviews-to-label.csv";
+
+/// Files being read.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// Which reading it is: what older ones still say counts no more.
+    number: u64,
+    /// The worker that reads.
+    link: Option<Link>,
+    name: String,
+    files: Vec<web_sys::File>,
+    options: Options,
+    /// Whether the rows come behind those that are there.
+    added: bool,
+    /// Whether they are those of the open project, read in another way.
+    again: bool,
+    urls: Vec<String>,
+    rows: Vec<Example>,
+}
 
 impl Study {
     /// Reads the built-in sample.
@@ -43,20 +68,20 @@ impl Study {
 
     /// Reads files that a person picked or dropped: as a project of their own, or behind the rows that are there.
     pub fn read_files(self, files: Vec<web_sys::File>, added: bool) {
-        self.options.set(Options::default());
-        self.files.set_value(files);
-        self.read_again(added);
+        if let [file] = &files[..]
+            && file.name().ends_with(PROJECT_FILE)
+        {
+            return self.import_project(file.clone());
+        }
+        self.read(Reading { files, added, ..Reading::default() });
     }
 
-    /// Reads the same files in another way.
+    /// Reads the open project's files in another way.
     pub fn read_with(self, change: impl FnOnce(&mut Options)) {
-        self.options.update(change);
-        self.read_again(false);
-        self.reading.update_value(|reading| {
-            if let Some(reading) = reading {
-                reading.again = true;
-            }
-        });
+        let mut options = self.options.get_untracked();
+        change(&mut options);
+        let files = self.files.with_value(Clone::clone);
+        self.read(Reading { files, options, again: true, ..Reading::default() });
     }
 
     /// Whether the files are still at hand: after a reload they are not, only what was read of them.
@@ -64,81 +89,104 @@ impl Study {
         self.files.with_value(|files| !files.is_empty())
     }
 
-    fn read_again(self, added: bool) {
+    fn read(self, mut reading: Reading) {
         self.open();
         self.end_reading();
         self.read_error.set(None);
-        let mut reading = Reading { added, ..Reading::default() };
         let mut files = Vec::new();
-        let mut refused = None;
-        self.files.with_value(|picked| {
-            for file in picked {
-                match web_sys::Url::create_object_url_with_blob(file) {
-                    Ok(url) => {
-                        reading.urls.push(url.clone());
-                        files.push(DataFile { name: file.name(), url });
-                    }
-                    Err(_) => refused = Some(file.name()),
-                }
-            }
-        });
-        if let Some(name) = refused {
-            let error = Error::new(Kind::Io, "the browser did not open the file").at_file(name);
-            self.read_error.set(Some(error.help("pick it again")));
-            return;
+        for file in &reading.files {
+            let Ok(url) = web_sys::Url::create_object_url_with_blob(file) else {
+                let error = Error::new(Kind::Io, "the browser did not open the file").at_file(file.name());
+                return self.read_error.set(Some(error.help("pick it again")));
+            };
+            reading.urls.push(url.clone());
+            files.push(DataFile { name: file.name(), url });
         }
         reading.name = match &files[..] {
             [file] => file.name.clone(),
             files => format!("{} files", files.len()),
         };
-        reading.request =
-            self.send(StudyRequest::Read { files, options: self.options.get_untracked(), limit: MOST_ROWS });
-        self.reading.set_value(Some(reading));
-        self.read_so_far.set(Some(0));
+        reading.number = self.readings.with_value(|last| last + 1);
+        self.readings.set_value(reading.number);
+        match Link::start(|_| {}) {
+            Ok(link) => {
+                let number = reading.number;
+                link.send(Request::Hello { protocol: PROTOCOL_VERSION });
+                let request = StudyRequest::Read { files, options: reading.options.clone(), limit: MOST_ROWS };
+                link.ask(Request::Study(Box::new(request)), move |reply| self.take_reading(number, reply));
+                reading.link = Some(link);
+                self.reading.set_value(Some(reading));
+                self.read_so_far.set(Some(0));
+            }
+            Err(error) => self.read_error.set(Some(error)),
+        }
     }
 
-    pub(super) fn take_rows(self, id: u64, rows: Vec<Example>) {
+    /// Takes what a reader says; what an older one still says counts no more.
+    fn take_reading(self, number: u64, reply: Reply) {
+        let name = self.reading.with_value(|reading| {
+            reading.as_ref().filter(|reading| reading.number == number).map(|reading| reading.name.clone())
+        });
+        let Some(name) = name else { return };
+        match reply {
+            Reply::Study(reply) => match *reply {
+                StudyReply::Rows(rows) => self.take_rows(rows),
+                StudyReply::Read(report) => self.take_report(*report),
+                _ => {}
+            },
+            Reply::Failed(error) => {
+                self.end_reading();
+                self.read_error.set(Some(if error.kind == Kind::Lost { stopped(&name, &error) } else { error }));
+            }
+            _ => {}
+        }
+    }
+
+    fn take_rows(self, rows: Vec<Example>) {
         let mut count = None;
         self.reading.update_value(|reading| {
-            if let Some(reading) = reading.as_mut().filter(|reading| reading.request == id) {
+            if let Some(reading) = reading {
                 reading.rows.extend(rows);
                 count = Some(reading.rows.len());
             }
         });
-        if count.is_some() {
-            self.read_so_far.set(count);
-        }
+        self.read_so_far.set(count);
     }
 
-    pub(super) fn take_report(self, id: u64, report: ReadReport) {
-        let mut found = None;
-        self.reading.update_value(|reading| {
-            if let Some(reading) = reading.as_mut().filter(|reading| reading.request == id) {
-                let name = std::mem::take(&mut reading.name);
-                found = Some((name, std::mem::take(&mut reading.rows), reading.added, reading.again));
+    /// The rows are all there: they become a project, in several tasks, because a hundred thousand take more than a frame.
+    fn take_report(self, report: ReadReport) {
+        let Some(Reading { number, name, files, options, rows, added, again, .. }) = self.end_reading() else { return };
+        self.cancel();
+        spawn_local(async move {
+            let task = self.session.shelf.with_untracked(|shelf| shelf.chosen().draft.clone());
+            let labels = LabelMap::guess(&report.labels, &task);
+            platform::breathe().await;
+            let read = Material::new(name, rows, report);
+            platform::breathe().await;
+            // Meanwhile something else may have been chosen.
+            if self.readings.with_value(|newest| *newest != number) {
+                return;
+            }
+            let before = self.material.get_untracked();
+            // Rows of several files cannot be read anew as one.
+            let behind = added && before.is_some();
+            self.files.set_value(if behind { Vec::new() } else { files });
+            self.options.set(options);
+            match before {
+                Some(before) if added => self.add_rows(&before, &read, labels),
+                // The same file in another way is the same project.
+                Some(_) if again => {
+                    self.labels.set(labels);
+                    self.show(read);
+                    self.keep_data();
+                }
+                _ => self.begin_project(read, labels),
             }
         });
-        let Some((name, rows, added, again)) = found else { return };
-        self.end_reading();
-        self.cancel();
-        let task = self.session.shelf.with_untracked(|shelf| shelf.chosen().draft.clone());
-        let labels = LabelMap::guess(&report.labels, &task);
-        let read = Material::new(name, rows, report);
-        match self.material.get_untracked() {
-            Some(before) if added => self.add_rows(&before, &read, labels),
-            // The same file in another way is the same project.
-            Some(_) if again => {
-                self.labels.set(labels);
-                self.show(read);
-                self.keep_data();
-            }
-            _ => self.begin_project(read, labels),
-        }
     }
 
     /// More rows come behind those that are there; everything decided so far stays.
     fn add_rows(self, before: &Material, more: &Material, new_labels: LabelMap) {
-        self.files.set_value(Vec::new());
         let whole = before.extended(more);
         let judged = self.judged.with_untracked(|judged| judged.lines(before));
         let judged = Judgements::restore(&whole, &judged);
@@ -152,13 +200,30 @@ impl Study {
         self.session.announce(format!("{} added", crate::state::format::counted(count as u64, "row")));
     }
 
-    pub(super) fn end_reading(self) {
+    /// Stops reading; what was there before is still there.
+    pub fn stop_reading(self) {
+        if self.end_reading().is_some() {
+            self.session.announce("Reading was stopped".to_owned());
+        }
+    }
+
+    /// Ends a reading for good: what has come of it is not taken.
+    pub(super) fn forget_reading(self) {
+        self.end_reading();
+        self.readings.update_value(|last| *last += 1);
+    }
+
+    /// Ends a reading, and answers with what came of it. Its worker goes, and with it the memory that a large file took.
+    fn end_reading(self) -> Option<Reading> {
         self.read_so_far.set(None);
-        self.reading.update_value(|reading| {
-            for url in reading.take().into_iter().flat_map(|reading| reading.urls) {
-                let _ = web_sys::Url::revoke_object_url(&url);
-            }
-        });
+        let mut reading = self.reading.try_update_value(Option::take).flatten()?;
+        for url in reading.urls.drain(..) {
+            let _ = web_sys::Url::revoke_object_url(&url);
+        }
+        let link = reading.link.take();
+        // Not here: this may be the link's own callback.
+        spawn_local(async move { drop(link) });
+        Some(reading)
     }
 
     /// Says what a label of the data means.
@@ -166,4 +231,11 @@ impl Study {
         self.labels.update(|labels| labels.set(found, means));
         self.keep_data();
     }
+}
+
+/// A reader that went away: mostly for want of memory.
+fn stopped(name: &str, error: &Error) -> Error {
+    Error::new(Kind::Resource, format!("the browser stopped reading, perhaps for want of memory ({})", error.message))
+        .at_file(name)
+        .help("cut the file into smaller ones, or read it with the command line, which takes any size")
 }

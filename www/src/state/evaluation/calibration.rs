@@ -40,6 +40,8 @@ pub struct Seen {
     pub label: String,
     /// How many labels there are.
     pub labels: usize,
+    /// Whether label bias is taken out of the number that the calibrator takes.
+    pub corrected: bool,
     /// The model's own number, the one that the calibrator takes.
     pub raw: f64,
     /// How often answers like this one are right.
@@ -71,6 +73,11 @@ impl InUse {
         })
     }
 
+    /// Whether it leaves every confidence as the model gives it: "no calibration" was asked for, or did best.
+    pub fn is_raw(&self) -> bool {
+        self.file.calibrator.method() == Method::None
+    }
+
     /// A prediction before and after; nothing where its labels are not the calibrator's.
     pub fn see(&self, prediction: &Prediction) -> Option<Seen> {
         let names: Vec<&String> = prediction.labels.keys().collect();
@@ -81,6 +88,8 @@ impl InUse {
         Some(Seen {
             label: prediction.label.clone(),
             labels: names.len(),
+            // Shares are what answers are read by once label bias is taken out.
+            corrected: self.file.input == Input::Share,
             raw: match self.file.input {
                 Input::TotalProbability => prediction.total_probability,
                 Input::Share | Input::LabelLogprobs => prediction.share,
@@ -105,6 +114,14 @@ impl InUse {
     /// What it is, in a sentence.
     pub fn summary(&self) -> String {
         let FittedOnWords { rows, method } = FittedOnWords::of(&self.file);
+        if self.is_raw() {
+            return match &self.origin {
+                Origin::Fitted(_) => {
+                    format!("No calibration: the model's own confidence, judged on {rows} of this project")
+                }
+                Origin::Loaded(name) => format!("No calibration, from {name}, judged on {rows}"),
+            };
+        }
         match &self.origin {
             Origin::Fitted(_) => format!("{method}, fitted on {rows} of this project"),
             Origin::Loaded(name) => format!("{method} from {name}, fitted on {rows}"),
@@ -134,14 +151,19 @@ impl Seen {
 
     /// What the change means, and why the prediction stays.
     pub fn explanation(&self) -> String {
-        let Self { label, labels, raw, confidence, .. } = self;
+        let Self { label, labels, corrected, raw, confidence, .. } = self;
         let (before, after) = (percent(*raw), percent(*confidence));
         if *confidence < 0.5 {
-            let why = if *labels == 2 {
-                "With two labels the other one is right more often here: the model leans towards one of them. Take its \
-                 label bias out first, then fit again."
-            } else {
-                "Each of the other labels may still be less likely."
+            let why = match (*labels, corrected) {
+                (2, false) => {
+                    "With two labels the other one is right more often here: the model leans towards one of them. Take \
+                     its label bias out first, then fit again."
+                }
+                (2, true) => {
+                    "With two labels the other one is right more often here; so near to one half, that may also be the \
+                     chance of few rows."
+                }
+                _ => "Each of the other labels may still be less likely.",
             };
             return format!(
                 "Of answers like this one, {after} are right, fewer than half. The prediction stays {label}: a calibrator \
@@ -233,6 +255,8 @@ mod tests {
         assert!((0.35..0.45).contains(&seen.confidence), "{seen:?}");
         let words = seen.explanation();
         assert!(words.contains("stays negative") && words.contains("two labels"), "{words}");
+        let taken_out = Seen { corrected: true, ..seen.clone() }.explanation();
+        assert!(!taken_out.contains("Take its label bias out") && taken_out.contains("other one"), "{taken_out}");
         let many = Seen { labels: 5, ..seen.clone() };
         assert!(many.explanation().contains("less likely"));
         assert!(Seen { confidence: 0.52, ..seen.clone() }.explanation().contains("too sure"));
@@ -249,6 +273,19 @@ mod tests {
         assert!(words.starts_with('[') && words.ends_with("%]"), "{words}");
         let curve = sobering(Method::Platt).curve();
         assert!(curve.len() == 7 && curve.iter().all(|(before, after)| after < before));
+    }
+
+    #[test]
+    fn no_calibration_is_not_called_a_calibration() {
+        let none = sobering(Method::None);
+        let seen = none.see(&classification().prediction).expect("the same labels");
+        assert!(none.is_raw() && seen.confidence == seen.raw, "{seen:?}");
+        assert!(
+            none.summary().starts_with("No calibration: the model's own confidence, judged on"),
+            "{}",
+            none.summary()
+        );
+        assert!(!sobering(Method::Platt).is_raw());
     }
 
     #[test]
@@ -277,6 +314,7 @@ mod tests {
         let of = |raw: f64, confidence: f64| Seen {
             label: "x".to_owned(),
             labels: 2,
+            corrected: false,
             raw,
             confidence,
             interval: None,

@@ -171,9 +171,10 @@ pub fn decided<'a>(
     }
 }
 
-/// Every row with its label, who decided it, and what the model said: a table to take home. `calibrated` gives a text's
+/// Rows with their label, who decided it, and what the model said: a table to take home. `calibrated` gives a text's
 /// calibrated confidence, where a calibrator is in use.
 pub fn export(
+    rows: impl IntoIterator<Item = usize>,
     material: &Material,
     scores: &Scores,
     truth: Truth<'_>,
@@ -192,7 +193,8 @@ pub fn export(
         "note",
     ];
     let mut table = Table::new("Labels", &header);
-    for (row, example) in material.rows.iter().enumerate() {
+    for row in rows {
+        let Some(example) = material.rows.get(row) else { continue };
         let text = material.text_of(row);
         let (label, decider) = decided(row, material, scores, truth, threshold);
         let scored = scores.of(text);
@@ -297,7 +299,7 @@ mod tests {
         let mut judgements = Judgements::default();
         judgements.put(4, Judgement { note: "+1 for a note".to_owned(), ..judged("positive") });
         let truth = Truth { labels: &labels, judged: &judgements };
-        let table = export(&material, &scores, truth, 0.8, |text| (text == 3).then_some(0.75));
+        let table = export(0..material.rows.len(), &material, &scores, truth, 0.8, |text| (text == 3).then_some(0.75));
         let csv = table.to_csv();
         let lines: Vec<&str> = csv.lines().collect();
         assert!(

@@ -3,6 +3,8 @@
 //! Data says `pos`, `1` or `Positive` where the task says `positive`. What is plain is guessed, everything can be
 //! changed, and a label that the task does not have is left out of the measures: its texts are scored all the same.
 
+use std::collections::HashMap;
+
 use candor::task::{Label, Task};
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +19,32 @@ pub struct Entry {
     pub means: Option<String>,
 }
 
-/// Every label of the data with what it means.
+/// Every label of the data with what it means. There may be as many as there are rows, where a column was taken for the
+/// label that is none, so they are found by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct LabelMap {
     entries: Vec<Entry>,
+    places: HashMap<String, usize>,
+}
+
+/// How it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    entries: Vec<Entry>,
+}
+
+impl From<Kept> for LabelMap {
+    fn from(Kept { entries }: Kept) -> Self {
+        let places = entries.iter().enumerate().map(|(place, entry)| (entry.found.clone(), place)).collect();
+        Self { entries, places }
+    }
+}
+
+impl From<LabelMap> for Kept {
+    fn from(LabelMap { entries, .. }: LabelMap) -> Self {
+        Self { entries }
+    }
 }
 
 /// What data writes for yes and no, at the same place in both.
@@ -34,7 +58,7 @@ impl LabelMap {
             .iter()
             .map(|(found, rows)| Entry { found: found.clone(), rows: *rows, means: guess(found, &task.labels) })
             .collect();
-        Self { entries }
+        Kept { entries }.into()
     }
 
     /// Every label of the data, in order of first appearance.
@@ -44,24 +68,27 @@ impl LabelMap {
 
     /// Says what a label of the data means.
     pub fn set(&mut self, found: &str, means: Option<String>) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.found == found) {
-            entry.means = means;
+        if let Some(&place) = self.places.get(found) {
+            self.entries[place].means = means;
         }
     }
 
     /// Takes in the labels of more rows; what is known keeps its meaning.
     pub fn join(&mut self, more: Self) {
         for entry in more.entries {
-            match self.entries.iter_mut().find(|known| known.found == entry.found) {
-                Some(known) => known.rows += entry.rows,
-                None => self.entries.push(entry),
+            match self.places.get(&entry.found) {
+                Some(&place) => self.entries[place].rows += entry.rows,
+                None => {
+                    self.places.insert(entry.found.clone(), self.entries.len());
+                    self.entries.push(entry);
+                }
             }
         }
     }
 
     /// What a label of the data means.
     pub fn meaning(&self, found: &str) -> Option<&str> {
-        self.entries.iter().find(|entry| entry.found == found)?.means.as_deref()
+        self.entries[*self.places.get(found)?].means.as_deref()
     }
 
     /// Rows whose label means one of the task's.
@@ -92,7 +119,7 @@ impl LabelMap {
             },
             ..entry.clone()
         });
-        Self { entries: entries.collect() }
+        Kept { entries: entries.collect() }.into()
     }
 }
 

@@ -82,9 +82,11 @@ impl Material {
         report.handed_over += more.report.handed_over;
         report.left_out += more.report.left_out;
         report.problems.extend(more.report.problems.iter().cloned());
+        let places: std::collections::HashMap<&str, usize> =
+            self.report.labels.iter().enumerate().map(|(place, (label, _))| (label.as_str(), place)).collect();
         for (label, count) in &more.report.labels {
-            match report.labels.iter_mut().find(|(known, _)| known == label) {
-                Some((_, known)) => *known += count,
+            match places.get(label.as_str()) {
+                Some(&place) => report.labels[place].1 += count,
                 None => report.labels.push((label.clone(), *count)),
             }
         }

@@ -221,6 +221,20 @@ pub struct Portable {
 }
 
 impl Portable {
+    /// The file before and after its scores: these are written between as [`Self::more_scores`] gives them, because all at
+    /// once they would take longer than a frame.
+    pub fn around_scores(&self) -> Option<(String, &'static str)> {
+        const END: &str = "\"}";
+        let whole = serde_json::to_string(&Self { scores: String::new(), ..self.clone() }).ok()?;
+        Some((whole.strip_suffix(END)?.to_owned(), END))
+    }
+
+    /// Lines of scores as they stand in the file.
+    pub fn more_scores(lines: &str) -> String {
+        let quoted = serde_json::to_string(lines).unwrap_or_default();
+        quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
+    }
+
     /// Reads a file that may come from anywhere.
     ///
     /// # Errors
@@ -238,17 +252,22 @@ impl Portable {
             }
             wrapped
         };
-        let head: Head = serde_json::from_str(text).map_err(at)?;
-        match head.format.as_deref() {
-            Some(FORMAT) => {}
-            Some(other) if other.starts_with("candor-project/") => {
-                return Err(Error::unsupported(format!("the project's format is \"{other}\""))
-                    .at_file(name)
-                    .help(format!("this version reads \"{FORMAT}\": reload the page to get the newest one")));
+        let whole = serde_json::from_str::<Self>(text);
+        let portable = match whole {
+            Ok(portable) if portable.format == FORMAT => portable,
+            other => {
+                let head: Head = serde_json::from_str(text).map_err(at)?;
+                return Err(match head.format {
+                    Some(format) if format.starts_with("candor-project/") && format != FORMAT => {
+                        Error::unsupported(format!("the project's format is \"{format}\""))
+                            .at_file(name)
+                            .help(format!("this version reads \"{FORMAT}\": reload the page to get the newest one"))
+                    }
+                    Some(format) if format == FORMAT => other.map_or_else(at, |_| Error::internal("read after all")),
+                    _ => Error::format("this is JSON, but no project").at_file(name).help(again),
+                });
             }
-            _ => return Err(Error::format("this is JSON, but no project").at_file(name).help(again)),
-        }
-        let portable: Self = serde_json::from_str(text).map_err(at)?;
+        };
         if portable.data.rows.is_empty() {
             return Err(Error::input("the project has no rows").at_file(name).help(again));
         }
@@ -303,6 +322,11 @@ mod tests {
         let text = serde_json::to_string(&before).expect("json");
         let after = Portable::read("p.json", &text).expect("a project");
         assert_eq!(after, before);
+        let lines = ["{\"text\": \"é\"}\n", "\\\n"];
+        let (begin, end) = before.around_scores().expect("json");
+        let text = begin + &lines.map(Portable::more_scores).concat() + end;
+        let written = Portable::read("p.json", &text).expect("a project");
+        assert_eq!(written, Portable { scores: lines.concat(), ..before });
         let (material, labels) = after.data.into_parts();
         assert_eq!((material.different_texts(), labels.counted(), material.has_label(1)), (2, 1, false));
     }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::ops::Range;
 
 use candor::protocol::{Classification, NextToken, Prediction};
 use candor::stats::bias::{BiasMethod, Corrected, LabelBias};
@@ -112,10 +113,9 @@ impl Scores {
 
     /// Scores as lines to keep.
     pub fn lines(material: &Material, scored: &[(usize, Scored)]) -> String {
-        let texts: Vec<&str> = material.texts().collect();
         let mut lines = String::new();
         for (text, scored) in scored {
-            let Some(words) = texts.get(*text) else { continue };
+            let Some(words) = material.text(*text) else { continue };
             let line = Line { text: text_key(words), scored: scored.clone() };
             if let Ok(line) = serde_json::to_string(&line) {
                 lines.push_str(&line);
@@ -172,10 +172,11 @@ impl Scores {
         })
     }
 
-    /// `predictions.jsonl`: every scored row, or only those that are known to be right or wrong, in the data's order.
-    pub fn predictions(&self, material: &Material, truth: Truth<'_>, only_known: bool) -> String {
+    /// A part of `predictions.jsonl`: of these rows the scored ones, or only those that are known to be right or wrong, in
+    /// the data's order.
+    pub fn predictions(&self, rows: Range<usize>, material: &Material, truth: Truth<'_>, only_known: bool) -> String {
         let mut lines = String::new();
-        for row in 0..material.rows.len() {
+        for row in rows {
             if only_known && self.outcome(row, material, truth).is_none() {
                 continue;
             }
@@ -313,8 +314,10 @@ mod tests {
         (0..4).for_each(|text| scores.put(text, scored()));
         let judged = Judgements::default();
         let truth = truth(&labels, &judged);
-        assert_eq!(scores.predictions(&material, truth, false).lines().count(), 4);
-        let known = scores.predictions(&material, truth, true);
+        assert_eq!(scores.predictions(0..4, &material, truth, false).lines().count(), 4);
+        let parts = [0..1, 1..4].map(|rows| scores.predictions(rows, &material, truth, true));
+        let known = scores.predictions(0..4, &material, truth, true);
+        assert_eq!(parts.concat(), known);
         let read = candor::dataset::predictions::read("predictions.jsonl", known.as_bytes(), Default::default());
         let rows = read.expect("what the page writes").rows;
         assert_eq!(rows.iter().map(|row| row.correct).collect::<Vec<_>>(), [Some(false), Some(true)]);
