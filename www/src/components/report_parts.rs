@@ -125,7 +125,7 @@ fn InTurn(
     let is_due = RwSignal::new(turn == 0);
     if turn > 0 {
         // The report may have gone before.
-        set_timeout(move || drop(is_due.try_set(true)), TURN * turn as u32);
+        set_timeout(move || _ = is_due.try_set(true), TURN * turn as u32);
     }
     view! { <Show when=move || is_due.get()>{children()}</Show> }
 }

@@ -25,6 +25,8 @@ pub struct BatchJob {
     pub limit_tokens: usize,
     /// What becomes of the model's last hidden states.
     pub vectors: Vectors,
+    /// Whether the session's worker does it alone, because no other can read the adapter from the device.
+    pub alone: bool,
     /// Begin only when all workers are ready, for who measures; otherwise each joins when it is.
     pub together: bool,
 }

@@ -20,6 +20,11 @@ impl Session {
         self.adapter().map(|adapter| adapter.sha256)
     }
 
+    /// Whether the adapter in use could not be kept, so that only the session's worker has it.
+    pub(super) fn adapter_is_only_here(self) -> bool {
+        self.adapter().is_some_and(|adapter| adapter.kept.is_err())
+    }
+
     /// Whether an adapter is on its way.
     pub fn is_adapting(self) -> bool {
         self.adapter_asked.with(Option::is_some)

@@ -116,6 +116,7 @@ impl Speed {
                 top: TOP,
                 limit_tokens: LIMIT.min(model.context),
                 vectors: Vectors::Drop,
+                alone: untrack(move || self.session.adapter_is_only_here()),
                 together: true,
             };
             let named = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };

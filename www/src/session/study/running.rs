@@ -114,7 +114,8 @@ impl Study {
         let stem = vectors_stem(&self.scored_by.get_untracked().unwrap_or_default(), adapter.as_deref(), &task);
         let vectors = if again { Vectors::Compute(stem) } else { Vectors::Keep(stem) };
         let limit_tokens = context.min(LIMIT);
-        let job = BatchJob { adapter, task, texts, top: TOP, limit_tokens, vectors, together: false };
+        let alone = untrack(move || self.session.adapter_is_only_here());
+        let job = BatchJob { adapter, task, texts, top: TOP, limit_tokens, vectors, alone, together: false };
         let file = self.scores_file.get_untracked();
         let total = missing.len();
         match self.session.pool().run(job, move |event| self.take_event(&missing, file.as_deref(), event)) {
