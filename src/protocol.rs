@@ -7,6 +7,7 @@
 pub mod adapter;
 pub mod calibrated;
 pub mod comparison;
+pub mod probe;
 mod shares;
 pub mod study;
 

@@ -286,20 +286,6 @@ impl Classifier {
         Ok(results)
     }
 
-    /// The last hidden state after each text's prompt, computed by the processor whatever the backend is.
-    ///
-    /// # Errors
-    /// As [`Self::classify`].
-    pub async fn vectors(
-        &self,
-        task: &PreparedTask,
-        texts: &[&str],
-        options: &Options,
-        control: &mut Control<'_>,
-    ) -> Result<Vec<Vec<f32>>> {
-        scores::vectors(task, &self.engine, &self.tokenizer, texts, options, control).await
-    }
-
     /// Answers several tasks about one text, in their order; what their prompts have in common is computed once.
     ///
     /// # Errors
@@ -314,7 +300,8 @@ impl Classifier {
         scores::classify_once(tasks, &self.engine, &self.tokenizer, text, options, control).await
     }
 
-    /// What the head reads after each text's prompt, for probes: texts × width. `control` hears of texts.
+    /// The last hidden state after each text's prompt, for probes: texts × width, computed by the processor whatever the
+    /// backend is. `control` hears of texts.
     ///
     /// # Errors
     /// As [`Self::classify`].

@@ -49,25 +49,6 @@ pub(super) async fn classify(
     Ok((results.collect::<Result<_>>()?, vectors))
 }
 
-/// The last hidden state after each text's prompt, computed by the processor whatever the backend.
-pub(super) async fn vectors(
-    task: &PreparedTask,
-    engine: &Engine,
-    tokenizer: &Tokenizer,
-    texts: &[&str],
-    options: &Options,
-    control: &mut Control<'_>,
-) -> Result<Vec<Vec<f32>>> {
-    let empty = Prefix::empty(engine.config());
-    let mut vectors = Vec::with_capacity(texts.len());
-    for prompt in prompts(task, engine, tokenizer, texts, options.limit_tokens)? {
-        let prefix = if prompt.reused > 0 { &task.prefix } else { &empty };
-        let batch = PackedBatch::of([&prompt.ids[prompt.reused..]])?;
-        vectors.push(engine.last_rows(prefix, &batch, control).await?);
-    }
-    Ok(vectors)
-}
-
 /// Answers several tasks about one text: what their prompts have in common is computed once, and all their contexts in
 /// one short batch.
 pub(super) async fn classify_once(

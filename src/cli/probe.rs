@@ -15,7 +15,7 @@ use crate::classify::{Classifier, PreparedTask, quietly};
 use crate::dataset::{Example, duplicates};
 use crate::engine::{Cancel, Control};
 use crate::error::{Error, Result};
-use crate::evaluate::probe::{Fitted, fit};
+use crate::evaluate::probe::{Fitted, fit, predict};
 use crate::evaluate::{DataFacts, Named, RunFacts};
 use crate::platform;
 use crate::protocol::Prediction;
@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let Fitted { file, shares } =
         fit(&train.examples, &known, &labels, arguments.folds as usize, seed, bound_to).map_err(at_train)?;
     let (judged, judged_name, predictions): (_, _, Vec<Prediction>) = match (&test, &arguments.test) {
-        (Some(test), Some(path)) => (test, path, file.predict(&test.examples, &vectors(&test.examples)?)?),
+        (Some(test), Some(path)) => (test, path, predict(&file, &test.examples, &vectors(&test.examples)?)?),
         _ => {
             let rows = train.examples.iter().zip(&shares);
             (

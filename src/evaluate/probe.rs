@@ -3,32 +3,14 @@
 //! The probe's arithmetic is `stats::probe`'s; here are labels by name, what the probe belongs to, and the file that keeps
 //! it. A probe reads one model's (and adapter's) state after one task's prompt, so it is bound to all three.
 
-use serde::{Deserialize, Serialize};
-
 use crate::dataset::Example;
 use crate::error::{Error, Result};
+use crate::numeric::exp;
 use crate::protocol::Prediction;
+use crate::protocol::probe::ProbeFile;
 use crate::stats::folds::text_key;
-use crate::stats::probe::{CrossFitted, Labelled, Probe, cross_fit};
+use crate::stats::probe::{CrossFitted, Labelled, cross_fit};
 use crate::stats::saved::Binding;
-
-/// The format's name and version.
-const FORMAT: &str = "candor-probe-1";
-
-/// A probe with everything needed to use it again: `probe.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProbeFile {
-    /// `candor-probe-1`.
-    pub format: String,
-    /// The labels, in the order of the probe's coefficients.
-    pub labels: Vec<String>,
-    /// The probe.
-    pub probe: Probe,
-    /// Rows it was fitted on.
-    pub rows: usize,
-    /// The model, adapter and task whose vectors it reads.
-    pub bound_to: Binding,
-}
 
 /// A fitted probe, and what probes say of each row that they were not fitted on.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,25 +46,18 @@ pub fn fit(
     let data = Labelled { vectors, width, truth: &truth, classes: labels.len() };
     let keys = rows.iter().map(|row| text_key(&row.text)).collect();
     let CrossFitted { log_shares, probe } = cross_fit(&data, Some(keys), folds, seed)?;
-    let shares = log_shares.chunks(labels.len()).map(|row| row.iter().map(|share| share.exp()).collect()).collect();
-    let file = ProbeFile { format: FORMAT.to_owned(), labels: labels.to_vec(), probe, rows: rows.len(), bound_to };
+    let shares = log_shares.chunks(labels.len()).map(|row| row.iter().map(|share| exp(*share)).collect()).collect();
+    let file = ProbeFile::new(labels.to_vec(), probe, rows.len(), folds, bound_to);
     Ok(Fitted { file, shares })
 }
 
-impl ProbeFile {
-    /// Each row's prediction from its vector (rows × width).
-    ///
-    /// # Errors
-    /// Vectors of another model.
-    pub fn predict(&self, rows: &[Example], vectors: &[f32]) -> Result<Vec<Prediction>> {
-        let width = vectors.len() / rows.len().max(1);
-        (rows.iter().zip(vectors.chunks(width.max(1))))
-            .map(|(row, vector)| {
-                let shares: Vec<f64> = self.probe.log_shares(vector)?.iter().map(|share| share.exp()).collect();
-                Ok(Prediction::from_shares(row, &self.labels, &shares))
-            })
-            .collect()
-    }
+/// Each row's prediction from its vector (rows × width).
+///
+/// # Errors
+/// Vectors of another model.
+pub fn predict(file: &ProbeFile, rows: &[Example], vectors: &[f32]) -> Result<Vec<Prediction>> {
+    let width = vectors.len() / rows.len().max(1);
+    rows.iter().zip(vectors.chunks(width.max(1))).map(|(row, vector)| file.predict(row, vector)).collect()
 }
 
 #[cfg(test)]
@@ -103,7 +78,7 @@ mod tests {
         let vectors: Vec<f32> =
             (0..60).flat_map(|at| [(at / 2 % 2) as f32 + 0.1 * (at as f32).sin(), (at as f32).cos()]).collect();
         let fitted = fit(&rows, &vectors, &names, 5, 1, Binding::default()).unwrap();
-        let answers = fitted.file.predict(&rows, &vectors).unwrap();
+        let answers = predict(&fitted.file, &rows, &vectors).unwrap();
         assert!(answers.iter().all(|answer| answer.correct == Some(true) && answer.labels.len() == 2));
         assert!(
             (fitted.shares.iter().zip(&rows))

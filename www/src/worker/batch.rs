@@ -66,8 +66,10 @@ impl Desk {
         if matches!(request.vectors, Vectors::Compute(_) | Vectors::Return)
             && results.iter().any(|result| result.vector.is_empty())
         {
-            let vectors = model.classifier.vectors(&task, &texts, &options, &mut control).await?;
-            results.iter_mut().zip(vectors).for_each(|(result, vector)| result.vector = vector);
+            let vectors = model.classifier.vectors(&task, &texts, request.limit_tokens, &mut control).await?;
+            let width = (vectors.len() / texts.len().max(1)).max(1);
+            let vectors = vectors.chunks(width);
+            results.iter_mut().zip(vectors).for_each(|(result, vector)| result.vector = vector.to_vec());
         }
         if let Vectors::Keep(stem) | Vectors::Compute(stem) = &request.vectors {
             // Without room for them the run goes on: whoever trains a probe is told which are missing.

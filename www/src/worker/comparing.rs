@@ -81,7 +81,8 @@ async fn run(folder: &Folder, project: &Project, run: &ComparedRun) -> Result<Ru
         scores.correct(&bias);
     }
     let labels = labels.fitted_to(&run.task);
-    let lines = scores.predictions(material, Truth { labels: &labels, judged }, true);
+    let all = 0..material.rows.len();
+    let lines = scores.predictions(all, material, Truth { labels: &labels, judged }, true);
     if lines.is_empty() {
         return Err(Error::input("no row with a known label is scored in this run").help("run it again"));
     }

@@ -1,15 +1,16 @@
 //! A probe is trained on the vectors that runs have left on the device.
 
+use candor::dataset::Example;
 use candor::error::{Error, Result};
 use candor::evaluate::rows::SEED;
-use candor::protocol::{ProbeReport, ProbeRequest, Stage, StudyReply};
+use candor::protocol::probe::ProbeFile;
+use candor::protocol::{Prediction, ProbeReport, ProbeRequest, Stage, StudyReply};
 use candor::stats::cross_fit::CrossFitOptions;
 use candor::stats::probe::{CrossFitted, Labelled, cross_fit_watched};
 
 use super::Desk;
 use super::comparing::Project;
 use super::vectors::Kept;
-use crate::state::evaluation::probe::{FORMAT, SavedProbe, prediction};
 use crate::state::evaluation::scores::{Scored, Scores, Truth};
 
 /// What a probe learns from: a row's text, by its place, and its label.
@@ -57,13 +58,14 @@ impl Desk {
         }
         let scored: Vec<(usize, Scored)> = (answers.into_iter().enumerate())
             .filter_map(|(text, shares)| {
-                let prediction = prediction(&labels, &shares?, texts[text]);
+                let text_of = texts[text].to_owned();
+                let row = Example { id: String::new(), text: text_of, label: None, group: None, line: 0 };
+                let prediction = Prediction::from_log_shares(&row, &labels, &shares?);
                 Some((text, Scored { prediction, next: Vec::new(), cut: false }))
             })
             .collect();
         folder.write(&request.scores, Scores::lines(&project.material, &scored).as_bytes()).await?;
-        let format = FORMAT.to_owned();
-        let saved = SavedProbe { format, labels, probe, rows: rows.len(), folds, bound_to: request.bound_to };
+        let saved = ProbeFile::new(labels, probe, rows.len(), folds, request.bound_to);
         let text = serde_json::to_string(&saved).map_err(|error| Error::internal(error.to_string()))?;
         folder.write(&request.probe, text.as_bytes()).await?;
         Ok(StudyReply::Probed(Box::new(ProbeReport { rows: rows.len(), missing, probe: Some(text) })))

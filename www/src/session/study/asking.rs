@@ -1,5 +1,6 @@
 //! One text, asked of every run that the loaded model can answer for: the same words, with and without what was learnt.
 
+use candor::dataset::Example;
 use candor::error::{Error, Result};
 use candor::protocol::{BatchRequest, Classification, Reply, Request, Vectors};
 use leptos::prelude::*;
@@ -77,7 +78,8 @@ impl Study {
         .ok_or_else(|| Error::internal("a text was answered with something else"))?;
         if let Some(facts) = &run.probe {
             let probe = read_probe(self, &facts.file).await?;
-            result.prediction = probe.answer(text, &result.vector)?;
+            let row = Example { id: String::new(), text: text.to_owned(), label: None, group: None, line: 0 };
+            result.prediction = probe.predict(&row, &result.vector)?;
         }
         Ok(result)
     }

@@ -1,15 +1,17 @@
 //! A probe is trained on the labelled rows, from what a run has computed of them anyway.
 
+use candor::dataset::Example;
 use candor::error::{Error, Kind, Result};
+use candor::protocol::probe::ProbeFile;
 use candor::protocol::{
     Prediction, ProbeReport, ProbeRequest, Progress, Reply, Request, Stage, StudyReply, StudyRequest,
 };
 use futures::channel::oneshot;
 use leptos::prelude::*;
 
+use super::examining::Examined;
 use super::keeping::Recall;
 use super::{Comparing, Examining, Study};
-use crate::state::evaluation::probe::SavedProbe;
 use crate::state::evaluation::runs::{ProbeFacts, Run, probe_files, vectors_stem};
 use crate::state::evaluation::scores::scoring_task;
 use candor::stats::saved::Binding;
@@ -34,7 +36,7 @@ pub struct ProbeInUse {
     /// Its file.
     pub file: String,
     /// The probe.
-    pub saved: SavedProbe,
+    pub saved: ProbeFile,
 }
 
 impl Study {
@@ -76,7 +78,7 @@ impl Study {
 
     fn probed(self, run: Run, (file, scores): (String, String), report: ProbeReport, may_read: bool) {
         let ProbeReport { rows, missing, probe } = report;
-        let saved = probe.map(|text| SavedProbe::read(&text));
+        let saved = probe.map(|text| ProbeFile::read(&text));
         match saved {
             Some(Ok(saved)) => {
                 self.probing.set(Probing::Not);
@@ -128,7 +130,7 @@ impl Study {
     fn end_statistics(self) {
         self.statistics.set_value(None);
         if self.examination.with_untracked(|found| *found == Examining::Under) {
-            self.examined.update_value(|(_, examined)| examined.clear());
+            self.examined.set_value(Examined::default());
             self.examination.set(Examining::Not);
         }
         if self.compared.with_untracked(|found| *found == Comparing::Under) {
@@ -150,12 +152,12 @@ impl Study {
     }
 
     pub(super) fn probe_recalled(self, file: &str, text: Option<String>) {
-        let saved = text.and_then(|text| SavedProbe::read(&text).ok());
+        let saved = text.and_then(|text| ProbeFile::read(&text).ok());
         self.probe.set(saved.map(|saved| ProbeInUse { file: file.to_owned(), saved }));
     }
 
     /// What the probe in use says of an answer's text, where it belongs to what answered.
-    pub fn probe_of_texts(self, text: &str, vector: &[f32]) -> Option<(Prediction, SavedProbe)> {
+    pub fn probe_of_texts(self, text: &str, vector: &[f32]) -> Option<(Prediction, ProbeFile)> {
         let session = self.session;
         let here = Binding {
             model_sha256: session.model.with(|model| model.as_ref().map(|model| model.sha256.clone())),
@@ -164,7 +166,8 @@ impl Study {
         };
         self.probe.with(|used| {
             let saved = used.as_ref().map(|used| &used.saved).filter(|saved| saved.bound_to == here)?;
-            Some((saved.answer(text, vector).ok()?, saved.clone()))
+            let row = Example { id: String::new(), text: text.to_owned(), label: None, group: None, line: 0 };
+            Some((saved.predict(&row, vector).ok()?, saved.clone()))
         })
     }
 }
@@ -173,7 +176,7 @@ impl Study {
 ///
 /// # Errors
 /// It is gone, or no probe.
-pub(super) async fn read_probe(study: Study, file: &str) -> Result<SavedProbe> {
+pub(super) async fn read_probe(study: Study, file: &str) -> Result<ProbeFile> {
     let (tell, told) = oneshot::channel();
     let mut tell = Some(tell);
     let request = StudyRequest::Recall { name: file.to_owned() };
@@ -190,5 +193,5 @@ pub(super) async fn read_probe(study: Study, file: &str) -> Result<SavedProbe> {
         }
     });
     let gone = || Error::input("the probe is not kept on this device any more").help("train it again");
-    SavedProbe::read(&told.await.ok().flatten().ok_or_else(gone)?)
+    ProbeFile::read(&told.await.ok().flatten().ok_or_else(gone)?)
 }

@@ -10,7 +10,6 @@
 //! | [`labelling`] | which of these may the model decide, and which should a person see next? |
 //! | [`project`] | what is kept under one name, and how does it travel? |
 //! | [`runs`] | what were the texts scored with, and which two stand side by side? |
-//! | [`probe`] | what does a probe say, and what does it belong to? |
 //! | [`decision`] | what may be automated, at which promise and price? |
 //! | [`view`] | which rows are listed, and which of them are on the screen? |
 
@@ -20,7 +19,6 @@ pub mod judgements;
 pub mod labelling;
 pub mod labels;
 pub mod material;
-pub mod probe;
 pub mod project;
 pub mod runs;
 pub mod scores;
