@@ -51,11 +51,18 @@ impl ActivationGroup {
         for (value, integer) in values.iter_mut().zip(&integers) {
             *value = *integer as i16;
         }
+        // Halves of halves: told to add one after the other, LLVM would take every integer out of its vector.
         let mut sums = [0_i32; 2];
         for (sum, half) in sums.iter_mut().zip(integers.as_chunks::<{ GROUP / 2 }>().0) {
-            for integer in half {
-                *sum = sum.wrapping_add(*integer);
+            let mut eight = [0_i32; 8];
+            for lane in 0..8 {
+                eight[lane] = half[lane].wrapping_add(half[lane + 8]);
             }
+            let mut four = [0_i32; 4];
+            for lane in 0..4 {
+                four[lane] = eight[lane].wrapping_add(eight[lane + 4]);
+            }
+            *sum = four[0].wrapping_add(four[1]).wrapping_add(four[2]).wrapping_add(four[3]);
         }
         let scale = largest / LARGEST;
         Self { values, scale, sums: sums.map(|sum| sum as f32 * scale) }

@@ -36,9 +36,9 @@ impl<F: FnMut(usize, usize, &[f32; TILE_ROWS])> Kernel for TileProduct<'_, F> {
     #[inline(always)]
     fn run<S: InstructionSet>(mut self) {
         let mut tile = self.range.start;
-        while S::TILES >= 2 && self.range.end - tile >= 2 {
-            self.some_tiles::<S, 2>(tile);
-            tile += 2;
+        while S::TILES >= 3 && self.range.end - tile >= 3 {
+            self.some_tiles::<S, 3>(tile);
+            tile += 3;
         }
         while tile < self.range.end {
             self.some_tiles::<S, 1>(tile);

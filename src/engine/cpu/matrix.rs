@@ -13,7 +13,7 @@ use crate::gguf::{QuantizedType, dequantize_row};
 use crate::platform;
 
 /// Tiles that one thread takes at a time: as many as the widest instruction set multiplies together.
-const TASK_TILES: usize = 2;
+const TASK_TILES: usize = 3;
 
 /// A matrix of rows × columns (outputs × inputs).
 pub struct Matrix {

@@ -57,7 +57,7 @@ pub trait InstructionSet: Copy + 'static {
 
     /// Tokens whose integer sums are held in registers: 1, 2, 3, 4 or 8.
     const TOKENS: usize;
-    /// Tiles of sixteen rows that are multiplied together, so that activations are read once for both: 1 or 2.
+    /// Tiles of sixteen rows that are multiplied together, so that activations are read once for all of them: 1 or 3.
     const TILES: usize;
     /// Rows whose sums over sixteen float32 columns are held in registers: 3 or 6.
     const ROWS: usize;

@@ -191,9 +191,10 @@ impl InstructionSet for Avx512 {
     type Sums = __m512i;
     type Outputs = __m512;
 
-    // Sixteen sums of 32 registers, the weights of two tiles and a pair of activations.
+    // Of 32 registers: 24 sums, the weights of three tiles and a pair of activations. With two tiles (sixteen sums) the
+    // products of one group are over too soon to hide the conversion and scaling of the sums before.
     const TOKENS: usize = 8;
-    const TILES: usize = 2;
+    const TILES: usize = 3;
     const ROWS: usize = 6;
 
     #[inline(always)]
