@@ -16,7 +16,7 @@ use crate::classify::{Classifier, PreparedTask, quietly};
 use crate::dataset::{Dataset, Example, duplicates, split};
 use crate::engine::adapter::Projection;
 use crate::engine::{Cancel, Choice, Control};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::task::questions::QuestionSet;
 use crate::task::{BiasMethod, Task};
 use crate::train::log::Record;
@@ -181,6 +181,9 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let shown = |error: Error| match error.line {
         // A row's own error knows its line; only here is its file known.
         Some(_) => error.at_file(arguments.train.display().to_string()),
+        None if error.kind == Kind::Resource && error.help.is_none() => {
+            error.help("make room and go on with --resume: what was learned up to the last whole epoch is kept")
+        }
         None => error,
     };
     let bar = progress::bar("lower layers", progress::Unit::Rows);

@@ -34,6 +34,9 @@ pub fn fit(
     seed: u64,
     bound_to: Binding,
 ) -> Result<Fitted> {
+    if rows.is_empty() {
+        return Err(Error::input("there are no labelled rows to learn from"));
+    }
     let place = |row: &Example| {
         let known = labels.iter().position(|label| Some(label) == row.label.as_ref());
         known.ok_or_else(|| {

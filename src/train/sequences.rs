@@ -135,7 +135,8 @@ impl Sequences {
             sequences.validation.push(ValidationRow { asked: place, sequences: of_row, label });
         }
         if validation.is_empty() {
-            return Err(Error::input("there are no labelled rows to validate with"));
+            return Err(Error::input("there are no labelled rows to validate with")
+                .help("give --valid FILE, or so many rows to learn from that a tenth of them is enough"));
         }
         let Self { validation, all, .. } = &mut sequences;
         validation.sort_by_key(|row| row.sequences.first().map_or(NO_BEGINNING, |first| all[*first].beginning));
