@@ -81,10 +81,7 @@ fn main() {
     println!("{}: at best {operations:.1} GFLOP/s, {bytes:.1} GB/s", adapter.name);
     let tokens = std::env::var("CANDOR_TOKENS").unwrap_or_else(|_| "1,32,256".to_owned());
     let tokens: Vec<usize> = tokens.split(',').filter_map(|count| count.trim().parse().ok()).collect();
-    println!(
-        "{:<34} {:>6} {:>9} {:>9} {:>6} {:>8} {:>6}",
-        "kernel", "tokens", "ms", "GFLOP/s", "peak", "GB/s", "peak"
-    );
+    println!("{:<34} {:>6} {:>9} {:>9} {:>6} {:>8} {:>6}", "kernel", "tokens", "ms", "GFLOP/s", "peak", "GB/s", "peak");
     pollster::block_on(products(&adapter, &device, best, &tokens));
     pollster::block_on(others(&device, best, &tokens));
 }

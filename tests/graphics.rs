@@ -4,12 +4,10 @@
 use std::fs::File;
 use std::io::Cursor;
 
+use candor::engine::cpu::CpuModel;
 use candor::engine::gpu::GpuModel;
 use candor::engine::gpu::device::Adapter;
-use candor::engine::cpu::CpuModel;
-use candor::engine::{
-    Cancel, Choice, Control, Engine, ModelConfig, PackedBatch, Prefix, Query, Rung, SegmentScores,
-};
+use candor::engine::{Cancel, Choice, Control, Engine, ModelConfig, PackedBatch, Prefix, Query, Rung, SegmentScores};
 use candor::gguf::GgufFile;
 
 use crate::engine_reference::{Case, distance};

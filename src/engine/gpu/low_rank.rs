@@ -36,7 +36,8 @@ impl DeviceAdapter {
     /// Uploads an adapter.
     pub fn new(device: &Device, adapter: &Adapter) -> Self {
         let rank = adapter.parts().map(|(_, _, part)| part.rank()).max().unwrap_or(0).next_multiple_of(RANK_STEP);
-        let parts = adapter.parts().map(|(layer, projection, part)| ((layer, projection), Path::new(device, part, rank)));
+        let parts =
+            adapter.parts().map(|(layer, projection, part)| ((layer, projection), Path::new(device, part, rank)));
         let parts = parts.collect();
         device.flush();
         Self { parts, rank }

@@ -130,8 +130,7 @@ impl Matrix {
             let bias = product.bias.unwrap_or(scales);
             match product.x.narrow {
                 Some(Narrow::Integers { bytes, scales: of_bytes }) if self.layout.is_integer() => {
-                    let constants =
-                        vec![("LAYOUT", self.layout as u32), ("SPAN", self.span as u32), ("LANES", lanes)];
+                    let constants = vec![("LAYOUT", self.layout as u32), ("SPAN", self.span as u32), ("LANES", lanes)];
                     let buffers = [words, scales, bias, bytes, of_bytes, out];
                     let grid = [part.quads.div_ceil(lanes), tiles, 1];
                     recording.call(Kernel::MultiplyDots, &constants, &sizes, &buffers, grid);

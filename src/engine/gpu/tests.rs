@@ -376,7 +376,8 @@ fn rows_of_a_matrix_in_parts_go_where_they_belong() {
     x[columns + 16_000] = 1.0;
     let x_there = device.buffer_of(&x);
     let out = device.buffer((tokens * rows * 4) as u64);
-    let product = Product { x: Input::exact(&x_there), first_token: 0, tokens, out: &out, then: then::STORE, bias: None };
+    let product =
+        Product { x: Input::exact(&x_there), first_token: 0, tokens, out: &out, then: then::STORE, bias: None };
     let got = run(&device, &out, |recording| matrix.multiply(recording, product));
     let mut weights = vec![0.0; columns];
     for row in 0..rows {

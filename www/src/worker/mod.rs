@@ -24,8 +24,8 @@ use candor::engine::{Choice, Control};
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
-    BackendInfo, BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, StudyRequest,
-    ToWorker,
+    BackendInfo, BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage,
+    StudyRequest, ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
@@ -276,8 +276,15 @@ impl Desk {
     }
 
     fn count_texts(&self, more: u64) {
-        let texts = self.texts.get() + more;
+        let before = self.texts.get();
+        let texts = before + more;
         self.texts.set(texts);
+        let crossed = |limit: u64| before <= limit && texts > limit;
+        if self.switches.graphics_lost_after.is_some_and(crossed)
+            && let Some(gpu) = self.model.borrow().as_ref().and_then(|model| model.classifier.engine().gpu())
+        {
+            gpu.device().destroy();
+        }
         if self.switches.stops_after.is_some_and(|limit| texts > limit) {
             panic!("stopped by the page's address after {} texts", texts - more);
         }

@@ -102,13 +102,7 @@ fn native(table: &mut Table, options: &Options, prompts: &Path) -> Result<Done, 
 }
 
 /// The page's own measurement.
-fn in_browser(
-    table: &mut Table,
-    way: Way,
-    options: &Options,
-    prompts: &Path,
-    folder: &Path,
-) -> Result<Done, Failure> {
+fn in_browser(table: &mut Table, way: Way, options: &Options, prompts: &Path, folder: &Path) -> Result<Done, Failure> {
     let out = folder.join("page.json");
     let mut workers: Vec<String> = options.threads.iter().map(ToString::to_string).collect();
     let mut command = cargo();
