@@ -25,7 +25,7 @@ mod tests;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::device::{Buffer, Device};
+use self::device::{BINDING_BYTES, Buffer, Device};
 pub use self::forward::DevicePrefix;
 use self::forward::{Before, Forward, Inputs, Scratch, prefix_of};
 use self::head::Head;
@@ -133,6 +133,10 @@ impl GpuModel {
                 feed_forward_norm: device.buffer_of(&layer.feed_forward_norm),
             })
             .collect();
+        // No buffer of a pass may be larger than a kernel can bind.
+        let widest = config.width.max(config.query_width()).max(config.feed_forward);
+        let bindable = (BINDING_BYTES as usize / 4 / widest).max(PASS_TOKENS[0]);
+        let most_tokens = PASS_TOKENS[2].min(1 << bindable.ilog2());
         let output_norm = device.buffer_of(&weights.output_norm);
         let nothing = device.buffer(16);
         device.flush();
@@ -146,8 +150,8 @@ impl GpuModel {
             output_norm,
             nothing,
             scratch: Mutex::default(),
-            pass_tokens: AtomicUsize::new(PASS_TOKENS[1]),
-            most_tokens: AtomicUsize::new(PASS_TOKENS[2]),
+            pass_tokens: AtomicUsize::new(PASS_TOKENS[1].min(most_tokens)),
+            most_tokens: AtomicUsize::new(most_tokens),
             device,
         })
     }

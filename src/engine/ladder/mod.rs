@@ -98,11 +98,6 @@ struct State {
 type Climbed = (Option<GpuModel>, String);
 
 impl Upper {
-    /// No rung above the processor.
-    pub fn none(reason: impl Into<String>) -> Self {
-        Self { state: Mutex::new(State { reason: reason.into(), ..State::default() }) }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,16 +181,14 @@ async fn climb(choice: Choice, config: &ModelConfig, cpu: &CpuModel, control: &m
     if let Some(why) = refusal(config) {
         return Ok((None, format!("the graphics kernels cannot run this model: {why}")));
     }
-    let mut choice = choice;
+    let mut rungs = Rung::ALL.as_slice();
     loop {
         let Some(adapter) = Adapter::find().await else {
             return Ok((None, "no graphics adapter that can be used here".to_owned()));
         };
-        match try_adapter(choice, &adapter, config, cpu, control).await {
+        match try_adapter(choice, rungs, &adapter, config, cpu, control).await {
             // A rung that a driver cannot do may break the device for all of them.
-            Err(error) if error.kind == Kind::Lost && matches!(choice, Choice::Auto | Choice::Gpu) => {
-                choice = Choice::Rung(Rung::Float32);
-            }
+            Err(error) if error.kind == Kind::Lost && rungs.len() > 1 => rungs = &Rung::ALL[..1],
             Err(error) if matches!(error.kind, Kind::Lost | Kind::Resource | Kind::Unsupported) => {
                 return Ok((None, format!("{}: {}", adapter.name, error.message)));
             }
@@ -206,6 +199,7 @@ async fn climb(choice: Choice, config: &ModelConfig, cpu: &CpuModel, control: &m
 
 async fn try_adapter(
     choice: Choice,
+    rungs: &[Rung],
     adapter: &Adapter,
     config: &ModelConfig,
     cpu: &CpuModel,
@@ -227,8 +221,8 @@ async fn try_adapter(
     }
     let paces = match choice {
         Choice::Rung(rung) => vec![(rung, Ok(1.0))],
-        _ if adapter.software => vec![(Rung::Float32, Ok(1.0))],
-        _ => paces(adapter, &device, cpu).await?,
+        _ if adapter.software || rungs.len() == 1 => vec![(Rung::Float32, Ok(1.0))],
+        _ => paces(adapter, &device, rungs, cpu).await?,
     };
     let model = GpuModel::load(device, cpu.weights(), config, control).await?;
     // Who chose the device wants to know whether it is right, not how fast it is.

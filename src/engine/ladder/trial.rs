@@ -47,23 +47,23 @@ pub async fn slower_by(device: &Device, cpu: &CpuModel) -> Result<Option<f64>> {
 /// What was measured of a rung: its pace as a multiple of float32's, or what it lacks.
 pub type Pace = (Rung, std::result::Result<f64, &'static str>);
 
-/// The pace of every rung of a device.
+/// The pace of some rungs of a device, float32 the first of them.
 ///
 /// # Errors
 /// A device that fails: one of its rungs may have broken it.
-pub async fn paces(adapter: &Adapter, device: &Device, cpu: &CpuModel) -> Result<Vec<Pace>> {
+pub async fn paces(adapter: &Adapter, device: &Device, rungs: &[Rung], cpu: &CpuModel) -> Result<Vec<Pace>> {
     let Some((matrix, x)) = product(cpu, device.software) else { return Ok(vec![(Rung::Float32, Ok(1.0))]) };
     let mut paces = Vec::new();
     let mut first = None;
-    for rung in Rung::ALL {
-        let pace = match adapter.lacks(rung) {
+    for rung in rungs {
+        let pace = match adapter.lacks(*rung) {
             Some(lacking) => Err(lacking),
             None => {
-                let seconds = time_product(device, rung, matrix, &x).await?;
+                let seconds = time_product(device, *rung, matrix, &x).await?;
                 Ok(*first.get_or_insert(seconds) / seconds)
             }
         };
-        paces.push((rung, pace));
+        paces.push((*rung, pace));
     }
     Ok(paces)
 }

@@ -302,8 +302,15 @@ impl Desk {
     }
 
     fn count_texts(&self, more: u64) {
-        let texts = self.texts.get() + more;
+        let before = self.texts.get();
+        let texts = before + more;
         self.texts.set(texts);
+        let crossed = |limit: u64| before <= limit && texts > limit;
+        if self.switches.graphics_lost_after.is_some_and(crossed)
+            && let Some(gpu) = self.model.borrow().as_ref().and_then(|model| model.classifier.engine().gpu())
+        {
+            gpu.device().destroy();
+        }
         if self.switches.stops_after.is_some_and(|limit| texts > limit) {
             panic!("stopped by the page's address after {} texts", texts - more);
         }
