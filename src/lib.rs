@@ -14,6 +14,9 @@
 //! | 1 | [`stats`], [`chart`], [`task`], [`dataset`] | pure: no engine, no IO |
 //! | 0 | [`error`], [`platform`], [`numeric`], [`formula`] | what everything needs |
 
+// A classifier is shared between threads (`serve`); that one may be follows for wgpu's nested types only after many steps.
+#![recursion_limit = "256"]
+
 #[cfg(not(target_arch = "wasm32"))]
 pub mod baselines;
 pub mod chart;

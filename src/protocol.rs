@@ -4,7 +4,11 @@
 //! engine's floor writes.
 //! The page is compiled with this floor and those below it only, so a type that both sides need stands here.
 
+pub mod adapter;
 pub mod calibrated;
+pub mod comparison;
+pub mod probe;
+mod shares;
 pub mod study;
 
 use indexmap::IndexMap;
@@ -13,10 +17,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::task::Task;
 
+pub use self::adapter::{AdapterInfo, AdapterSource};
+pub use self::comparison::{
+    CompareRequest, ComparedRun, ComparisonReport, ProbeReport, ProbeRequest, ProjectFiles, Vectors,
+};
 pub use self::study::{CalibrationReport, DataFile, Examination, ReadReport, StudyReply, StudyRequest};
 
 /// Raised with every change to the messages below; page and worker compare it before anything else.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// One classified text: a row of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +111,9 @@ pub struct Classification {
     /// What a user should know: an empty text, forms that are not told apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The model's last hidden state after the prompt, where it was asked for: what a probe reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vector: Vec<f32>,
 }
 
 /// How a label's probability is made up.
@@ -279,6 +290,20 @@ pub struct ModelInfo {
     pub kept: std::result::Result<(), String>,
     /// What it takes of the memory, once loaded.
     pub memory: MemoryUse,
+    /// The adapter that is applied beside it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterInfo>,
+}
+
+/// Where a model computes at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendInfo {
+    /// The backend rung in use.
+    pub backend: String,
+    /// Why this rung.
+    pub backend_reason: String,
+    /// Whether a graphics device computes.
+    pub on_gpu: bool,
 }
 
 /// What a worker, or the process, takes of the memory.
@@ -296,6 +321,9 @@ pub struct MemoryUse {
 pub struct BatchRequest {
     /// SHA-256 of the model that the job is for; a worker that holds another one refuses.
     pub model: String,
+    /// SHA-256 of the adapter that is applied beside it, if any; a worker that does not have it takes it from the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// The task. Its prefix is computed once and kept for the job's next part.
     pub task: Task,
     /// The texts.
@@ -304,6 +332,9 @@ pub struct BatchRequest {
     pub top: usize,
     /// Longest prompt in tokens; a longer text is cut to fit.
     pub limit_tokens: usize,
+    /// What becomes of the model's last hidden states.
+    #[serde(default)]
+    pub vectors: Vectors,
 }
 
 /// The answer to a [`BatchRequest`].
@@ -332,6 +363,8 @@ pub enum Stage {
     Prefix,
     /// The text is computed.
     Classify,
+    /// A probe is trained: done and total count probes.
+    Train,
 }
 
 /// Progress of a long job.
@@ -352,6 +385,8 @@ pub struct StorageReport {
     pub available: bool,
     /// Model files kept, with their size in bytes.
     pub models: Vec<(String, u64)>,
+    /// Adapters kept.
+    pub adapters: Vec<AdapterInfo>,
     /// Bytes in use by this origin, as the browser estimates.
     pub used: Option<u64>,
     /// Bytes this origin may use, as the browser estimates.
@@ -380,6 +415,11 @@ pub enum Request {
     LoadModel {
         /// Where from.
         source: ModelSource,
+    },
+    /// Apply an adapter beside the loaded model from now on, or none: the task is to be set again. Answered with `Adapter`.
+    SetAdapter {
+        /// Where from; nothing for the base alone.
+        source: Option<AdapterSource>,
     },
     /// Set the task that texts are classified with. Answered with `Task`.
     SetTask {
@@ -412,6 +452,11 @@ pub enum Request {
         /// File name as reported.
         file: String,
     },
+    /// Remove a kept adapter. Answered with `Storage`.
+    ForgetAdapter {
+        /// Its SHA-256.
+        sha256: String,
+    },
 }
 
 /// A reply from the worker.
@@ -436,6 +481,11 @@ pub enum Reply {
     Progress(Progress),
     /// The model is ready.
     Model(Box<ModelInfo>),
+    /// The adapter is applied, or put away: the model as it is now.
+    Adapter(Box<ModelInfo>),
+    /// The model computes elsewhere from now on: a graphics device was lost, or opened again. Answers no request; its
+    /// number is 0.
+    Backend(BackendInfo),
     /// The task is ready.
     Task(TaskReport),
     /// The text is classified.

@@ -4,9 +4,10 @@
 use std::fs::File;
 use std::io::Cursor;
 
+use candor::engine::cpu::CpuModel;
 use candor::engine::gpu::GpuModel;
 use candor::engine::gpu::device::Adapter;
-use candor::engine::{Cancel, Choice, Control, Engine, ModelConfig, PackedBatch, Prefix, Query, SegmentScores};
+use candor::engine::{Cancel, Choice, Control, Engine, ModelConfig, PackedBatch, Prefix, Query, Rung, SegmentScores};
 use candor::gguf::GgufFile;
 
 use crate::engine_reference::{Case, distance};
@@ -32,7 +33,7 @@ fn with_control<T>(work: impl AsyncFnOnce(&mut Control<'_>) -> T) -> T {
 fn load<R: std::io::Read + std::io::Seek>(choice: Choice, file: R) -> Engine {
     let mut file = GgufFile::open(file).unwrap();
     let engine = with_control(async |control| Engine::load_on(choice, &mut file, control).await).unwrap();
-    if choice == Choice::Gpu {
+    if choice.wants_gpu() {
         assert!(engine.gpu().is_some(), "{:?}", engine.backend());
     }
     engine
@@ -55,8 +56,17 @@ fn largest_difference(left: &[SegmentScores], right: &[SegmentScores]) -> f64 {
     pairs.map(|(left, right)| (left - right).abs()).fold(0.0, f64::max)
 }
 
+/// Whether the adapter here has what a rung needs; where not, that is said in a line.
+fn has(rung: Rung) -> bool {
+    let lacking = pollster::block_on(Adapter::find()).and_then(|adapter| adapter.lacks(rung));
+    if let Some(lacking) = lacking {
+        eprintln!("{}: skipped, the adapter here has no {lacking}", rung.name());
+    }
+    lacking.is_none()
+}
+
 #[test]
-fn the_graphics_backend_meets_the_contract() {
+fn every_rung_meets_the_contract() {
     if !has_adapter() {
         return;
     }
@@ -65,35 +75,59 @@ fn the_graphics_backend_meets_the_contract() {
     // A program that plays a graphics device takes half a minute for the two long ones.
     cases.retain(|case| case.tokens.len() < 100);
     assert!(cases.len() > 10, "{} cases are left", cases.len());
-    let engine = load(Choice::Gpu, File::open(&model).unwrap());
+    let engine = load(Choice::Rung(Rung::Float32), File::open(&model).unwrap());
+    let cpu = load(Choice::Cpu, File::open(&model).unwrap());
     let gather: Vec<u32> = cases.iter().flat_map(|case| case.top.iter().map(|(id, _)| *id)).collect();
     let query = Query { gather, top: 5 };
     let batch = PackedBatch::of(cases.iter().map(|case| case.tokens.as_slice())).unwrap();
-    let scores = score(&engine, &Prefix::empty(engine.config()), &batch, &query);
-    let (mut mean, mut divergence) = (0.0, 0.0);
-    for (index, (case, scores)) in cases.iter().zip(&scores).enumerate() {
-        let (difference, kl) = distance(&case.top, &scores.gathered[index * 40..]);
-        assert!(difference < 0.01, "{:?}: mean difference {difference}", case.prompt);
-        assert_eq!(case.top[0].0, scores.top[0].0, "{:?}", case.prompt);
-        mean += difference / cases.len() as f64;
-        divergence += kl / cases.len() as f64;
-    }
-    println!("{:?}: mean |difference| {mean:.2e}, mean KL {divergence:.2e}", engine.backend());
-    assert!(mean <= 0.002, "mean |difference| {mean}");
-    assert!(divergence <= 1e-6, "mean KL {divergence}");
-
     // The processor's label probabilities, over a shared prefix, one segment longer than the others.
-    let cpu = load(Choice::Cpu, File::open(&model).unwrap());
     let (first, rest) = cases.split_first().unwrap();
     let rest = PackedBatch::of(rest.iter().take(4).map(|case| case.tokens.as_slice())).unwrap();
-    let [ours, theirs] = [&engine, &cpu].map(|engine| {
-        let prefix = extended(engine, &first.tokens);
-        score(engine, &prefix, &rest, &query)
-    });
-    for (ours, theirs) in ours.iter().zip(&theirs) {
-        for (ours, theirs) in ours.gathered.iter().zip(&theirs.gathered) {
-            assert!((ours.exp() - theirs.exp()).abs() <= 1e-3, "{ours} and {theirs}");
+    let theirs = score(&cpu, &extended(&cpu, &first.tokens), &rest, &query);
+    for rung in Rung::ALL.into_iter().filter(|rung| has(*rung)) {
+        engine.gpu().unwrap().set_rung(rung);
+        let scores = score(&engine, &Prefix::empty(engine.config()), &batch, &query);
+        let (mut mean, mut divergence) = (0.0, 0.0);
+        for (index, (case, scores)) in cases.iter().zip(&scores).enumerate() {
+            let (difference, kl) = distance(&case.top, &scores.gathered[index * 40..]);
+            assert!(difference < 0.01, "{rung:?}: {:?}: mean difference {difference}", case.prompt);
+            assert_eq!(case.top[0].0, scores.top[0].0, "{rung:?}: {:?}", case.prompt);
+            mean += difference / cases.len() as f64;
+            divergence += kl / cases.len() as f64;
         }
+        println!("{}: mean |difference| {mean:.2e}, mean KL {divergence:.2e}", engine.backend().0);
+        assert!(mean <= 0.002, "{rung:?}: mean |difference| {mean}");
+        assert!(divergence <= 1e-6, "{rung:?}: mean KL {divergence}");
+        let ours = score(&engine, &extended(&engine, &first.tokens), &rest, &query);
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            for (ours, theirs) in ours.gathered.iter().zip(&theirs.gathered) {
+                assert!((ours.exp() - theirs.exp()).abs() <= 1e-3, "{rung:?}: {ours} and {theirs}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_switch_reaches_every_rung() {
+    if !has_adapter() {
+        return;
+    }
+    let right = load(Choice::Cpu, Cursor::new(TINY));
+    for (name, rung) in [("gpu-f32", Rung::Float32), ("gpu-f16", Rung::Float16), ("gpu-dot", Rung::IntegerDot)] {
+        let choice: Choice = name.parse().unwrap();
+        if !has(rung) {
+            let mut file = GgufFile::open(Cursor::new(TINY)).unwrap();
+            let engine = with_control(async |control| Engine::load_on(choice, &mut file, control).await).unwrap();
+            assert!(engine.gpu().is_none() && engine.backend().1.contains("has no"), "{:?}", engine.backend());
+            continue;
+        }
+        let engine = load(choice, Cursor::new(TINY));
+        assert!(engine.backend().0.starts_with(&format!("GPU {} on ", rung.name())), "{:?}", engine.backend());
+        let batch = many_segments();
+        let empty = Prefix::empty(engine.config());
+        let [ours, theirs] = [&engine, &right].map(|engine| score(engine, &empty, &batch, &all_tokens()));
+        let difference = largest_difference(&ours, &theirs);
+        assert!(difference < 0.03, "{name}: {difference}");
     }
 }
 
@@ -166,14 +200,29 @@ fn a_device_lost_in_the_middle_of_a_batch_loses_no_row_and_doubles_none() {
     assert!(gpu.gpu().is_none());
     let (rung, reason) = gpu.backend();
     assert!(rung.starts_with("CPU") && reason.contains("the processor goes on"), "{rung}: {reason}");
-    // And everything after it: the same prefix, longer prefixes, new ones.
+    // The next piece of work opens a device again, and has the same prefix there, or a longer one.
     let mut longer = prefix.clone();
     with_control(async |control| gpu.extend(&mut longer, &[5, 6], control).await).unwrap();
+    let (rung, reason) = gpu.backend();
+    assert!(rung.starts_with("GPU float32") && reason.contains("opened again"), "{rung}: {reason}");
     let mut right_prefix = extended(&cpu, &prompt);
     with_control(async |control| cpu.extend(&mut right_prefix, &[5, 6], control).await).unwrap();
+    let compare = |gpu_prefix: &Prefix, cpu_prefix: &Prefix| {
+        let ours = score(&gpu, gpu_prefix, &batch, &all_tokens());
+        largest_difference(&ours, &score(&cpu, cpu_prefix, &batch, &all_tokens()))
+    };
+    assert!(compare(&longer, &right_prefix) < 0.02 && compare(&prefix, &extended(&cpu, &prompt)) < 0.02);
+    assert!(gpu.gpu().is_some());
+    // Lost again so soon, it is left alone, and everything goes on: the same prefix, longer prefixes, new ones.
+    gpu.gpu().unwrap().device().destroy();
+    assert!(compare(&longer, &right_prefix) < 0.02);
+    let mut longest = longer.clone();
+    with_control(async |control| gpu.extend(&mut longest, &[7], control).await).unwrap();
+    with_control(async |control| cpu.extend(&mut right_prefix, &[7], control).await).unwrap();
     let [ours, theirs] =
-        [(&gpu, &longer), (&cpu, &right_prefix)].map(|(engine, prefix)| score(engine, prefix, &batch, &all_tokens()));
+        [(&gpu, &longest), (&cpu, &right_prefix)].map(|(engine, prefix)| score(engine, prefix, &batch, &all_tokens()));
     assert_eq!(ours, theirs, "both are the processor's");
+    assert!(gpu.gpu().is_none());
 }
 
 #[test]
@@ -221,6 +270,9 @@ fn ten_rounds_of_loading_leave_the_memory_as_it_was() {
         return;
     }
     let adapter = pollster::block_on(Adapter::find()).unwrap();
+    let mut file = GgufFile::open(File::open(&model).unwrap()).unwrap();
+    let config = ModelConfig::from_gguf(&file.metadata).unwrap();
+    let cpu = with_control(async |control| CpuModel::load(&mut file, &config, control).await).unwrap();
     let resident = || {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).map(str::trim);
@@ -229,9 +281,8 @@ fn ten_rounds_of_loading_leave_the_memory_as_it_was() {
     let mut settled = 0;
     for round in 1..=10 {
         let begun = std::time::Instant::now();
-        let mut file = GgufFile::open(File::open(&model).unwrap()).unwrap();
-        let config = ModelConfig::from_gguf(&file.metadata).unwrap();
-        let loading = async |control: &mut Control<'_>| GpuModel::load(&adapter, &mut file, &config, control).await;
+        let device = pollster::block_on(adapter.open()).unwrap();
+        let loading = async |control: &mut Control<'_>| GpuModel::load(device, cpu.weights(), &config, control).await;
         let loaded = with_control(loading).unwrap();
         let (bytes, seconds) = (loaded.weight_bytes(), begun.elapsed().as_secs_f64());
         drop(loaded);

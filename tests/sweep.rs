@@ -73,6 +73,78 @@ fn a_sweep_runs_what_is_missing_reports_what_fails_and_compares_the_rest() {
     assert_eq!(serde_json::from_slice::<Value>(&changed.stdout).unwrap()["n"], 30);
 }
 
+/// One file of rows: some are judged, the others teach a fine-tune and a probe, whose runs are compared with the rest.
+#[test]
+fn a_sweep_divides_rows_trains_and_probes() {
+    let folder = tempfile::tempdir().unwrap();
+    write_rows(&folder.path().join("all.jsonl"), "row", 120);
+    let sweep = format!(
+        "test = 40\nmodels = [\"{MODEL}\"]\nby = \"log-loss\"\nbaselines = [\"majority\"]\n\
+         [[finetunes]]\nname = \"lora\"\ntask = \"sentiment\"\nsettings = {{ epochs = 2, lr = 0.005, batch = 8 }}\n\
+         [[prompts]]\nname = \"as it is\"\ntask = \"sentiment\"\n\
+         [[prompts]]\nname = \"corrected\"\ntask = \"sentiment\"\nbias = \"batch\"\n\
+         [[prompts]]\nname = \"probe\"\ntask = \"sentiment\"\nprobe = true\n\
+         [[prompts]]\nname = \"tuned\"\ntask = \"sentiment\"\nadapters = [\"lora\"]\ncalibrators = [\"temperature\"]\n"
+    );
+    std::fs::write(folder.path().join("s.toml"), sweep).unwrap();
+    let words = ["sweep", "s.toml", "--data", "all.jsonl", "--runs", "made", "--json", "--resamples", "200"];
+    let compared = good(folder.path(), &words);
+    assert_eq!((compared["n"].as_u64(), compared["by"].as_str()), (Some(40), Some("log_loss")));
+    let runs = compared["runs"].as_array().unwrap();
+    let value = |name: &str, metric: &str| {
+        let run = runs.iter().find(|run| run["name"] == name).unwrap_or_else(|| panic!("{name}: {runs:?}"));
+        run["report"]["metrics"][metric]["value"].as_f64().unwrap()
+    };
+    // The words give the label away, and both learners find that; the untrained model cannot.
+    assert!(value("probe", "accuracy") > 0.9 && value("tuned", "accuracy") > 0.9, "{runs:?}");
+    assert!(value("tuned", "log_loss") < value("as it is", "log_loss"));
+    assert_eq!(runs.len(), 6);
+    let lines = |name: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(folder.path().join("made/data").join(name)).unwrap();
+        let text_of = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
+        text.lines().map(text_of).collect()
+    };
+    let (test, train) = (lines("test.jsonl"), lines("train.jsonl"));
+    assert_eq!((test.len(), train.len()), (40, 80));
+    assert!(test.iter().all(|text| !train.contains(text)));
+    let page = std::fs::read_to_string(folder.path().join("made/compare.html")).unwrap();
+    assert!(page.contains("Training for tuned") && page.contains("gap between the two"));
+    let again = candor(folder.path(), &words);
+    assert_eq!(said(&again).matches("finished before").count(), 7, "{}", said(&again));
+}
+
+#[test]
+fn a_probe_is_a_run_like_others_and_is_judged_on_rows_it_has_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    write_rows(&folder.path().join("train.jsonl"), "train", 80);
+    write_rows(&folder.path().join("test.jsonl"), "test", 30);
+    let probe = ["probe", "--model", MODEL, "--task", "sentiment", "--train", "train.jsonl", "--json", "--out"];
+    let crossed = good(folder.path(), &[&probe[..], &["crossed"]].concat());
+    let tested = good(folder.path(), &[&probe[..], &["tested", "--test", "test.jsonl"]].concat());
+    assert_eq!((crossed["n"].as_u64(), tested["n"].as_u64()), (Some(80), Some(30)));
+    for run in [&crossed, &tested] {
+        assert!(run["metrics"]["accuracy"]["value"].as_f64().unwrap() > 0.9, "{run}");
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(folder.path().join("tested/probe.json")).unwrap()).unwrap();
+    assert_eq!((kept["format"].as_str(), kept["rows"].as_u64()), (Some("candor-probe-1"), Some(80)));
+    // Rows that are judged are never learned from, and labels that say nothing teach nothing.
+    let noise: String = (0..80)
+        .map(|i| {
+            let label = ["positive", "negative"][usize::from(i * 7919 % 13 < 6)];
+            serde_json::json!({ "text": format!("row {i}"), "label": label }).to_string() + "\n"
+        })
+        .collect();
+    std::fs::write(folder.path().join("noise.jsonl"), &noise).unwrap();
+    let noisy =
+        ["probe", "--model", MODEL, "--task", "sentiment", "--train", "noise.jsonl", "--json", "--out", "noisy"];
+    let nothing = good(folder.path(), &noisy);
+    assert!(nothing["metrics"]["accuracy"]["value"].as_f64().unwrap() < 0.8, "{nothing}");
+    let same = candor(folder.path(), &[&noisy[..9], &["x", "--test", "noise.jsonl"]].concat());
+    assert!(said(&same).contains("80 of 80 rows") && !same.status.success(), "{}", said(&same));
+    let there = candor(folder.path(), &[&probe[..], &["tested"]].concat());
+    assert_eq!(there.status.code(), Some(2), "{}", said(&there));
+}
+
 #[test]
 fn two_runs_are_compared_on_what_they_share() {
     let folder = tempfile::tempdir().unwrap();

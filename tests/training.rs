@@ -7,17 +7,18 @@ use std::path::Path;
 
 use candle_core::{D, Device, Tensor, Var};
 use candor::Kind;
-use candor::classify::{Classifier, PreparedTask, quietly};
+use candor::classify::{Classifier, Options, PreparedTask, quietly};
 use candor::dataset::Example;
 use candor::engine::adapter::Projection;
 use candor::engine::cpu::matrix::Matrix;
 use candor::engine::{Cancel, Control, Engine, ModelConfig, PackedBatch, Prefix, Query};
 use candor::gguf::GgufFile;
 use candor::task::Task;
+use candor::task::questions::QuestionSet;
 use candor::train::parameters::Parameters;
 use candor::train::rows::Rows;
 use candor::train::stack::{Stack, Target};
-use candor::train::{Criterion, Event, Inputs, Outcome, Settings, finetune};
+use candor::train::{Asked, Criterion, Event, Inputs, Outcome, Settings, finetune};
 
 const TINY: &[u8] = include_bytes!("../models/tiny.gguf");
 
@@ -298,8 +299,9 @@ fn train(rows: &[Example], settings: &Settings, folder: &Path, stop_at: Option<u
     let task = prepared(&classifier);
     let inputs = Inputs {
         classifier: &classifier,
-        task: &task,
+        asked: &[Asked { question: None, task: &task }],
         model_sha256: "0123",
+        task_sha256: &task.task().sha256(),
         model_name: "tiny",
         training: rows,
         validation: &examples(24),
@@ -358,6 +360,98 @@ fn all_layers_and_a_prefix_learn_too() {
         Settings { layers: Some(engine().config().layers), dropout: 0.0, criterion: Criterion::MacroF1, ..settings() };
     let outcome = train(&examples(96), &settings, folder.path(), None).unwrap();
     assert!(outcome.best.log_loss < 0.5 * outcome.before.log_loss, "{outcome:?}");
+}
+
+const QUESTIONS: &str = r#"
+name = "colours"
+instruction = "Look at the words."
+template = "Text: {text}\n{question}"
+kind = "ordinal"
+[[questions]]
+name = "warm"
+text = "Warm:"
+[[questions]]
+name = "cold"
+text = "Cold:"
+[[labels]]
+name = "1"
+forms = [" 1"]
+value = 1
+[[labels]]
+name = "2"
+forms = [" 2"]
+value = 2
+[[labels]]
+name = "10"
+forms = [" 10"]
+value = 10
+"#;
+
+/// Two questions about each text, with answers of which one begins like another: red is warm (10) and not cold (1).
+fn answers(texts: usize) -> Vec<Example> {
+    let rows = examples(texts).into_iter().flat_map(|row| {
+        let red = row.label.as_deref() == Some("yes");
+        ["warm", "cold"].map(|question| Example {
+            label: Some(if red == (question == "warm") { "10" } else { "1" }.to_owned()),
+            group: Some(question.to_owned()),
+            ..row.clone()
+        })
+    });
+    rows.collect()
+}
+
+#[test]
+fn questions_about_a_text_are_learned_together() {
+    let set = QuestionSet::from_toml(QUESTIONS.as_bytes()).unwrap().unwrap();
+    let classifier = classifier();
+    let tasks: Vec<PreparedTask> = (set.questions.iter())
+        .map(|question| {
+            let task = set.task_of(question);
+            pollster::block_on(quietly(async |control| classifier.prepare(&task, control).await)).unwrap()
+        })
+        .collect();
+    let asked: Vec<Asked<'_>> = (set.questions.iter().zip(&tasks))
+        .map(|(question, task)| Asked { question: Some(&question.name), task })
+        .collect();
+    let finetuned = |rows: &[Example], settings: &Settings| {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = Inputs {
+            classifier: &classifier,
+            asked: &asked,
+            model_sha256: "0123",
+            task_sha256: &set.sha256(),
+            model_name: "tiny",
+            training: rows,
+            validation: &answers(30)[..46],
+            settings,
+            limit_tokens: None,
+            folder: folder.path(),
+        };
+        pollster::block_on(quietly(async |control| finetune(&inputs, control, &mut |_| {}).await))
+    };
+    // Each label's share of the validation rows, before training, is what classifying them alone gives.
+    let mut losses = Vec::new();
+    for row in &answers(30)[..46] {
+        let place = set.questions.iter().position(|question| Some(&question.name) == row.group.as_ref()).unwrap();
+        let options = Options::default();
+        let alone = pollster::block_on(quietly(async |control| {
+            classifier.classify_with(&tasks[place], &[&row.text], &options, control).await
+        }));
+        losses.push(-alone.unwrap()[0].prediction.labels[row.label.as_ref().unwrap()].share.ln());
+    }
+    let alone = losses.iter().sum::<f64>() / losses.len() as f64;
+    for layers in [1, engine().config().layers] {
+        let settings = Settings { layers: Some(layers), dropout: 0.0, ..settings() };
+        let outcome = finetuned(&answers(96), &settings).unwrap();
+        println!("{outcome:?}");
+        assert!((outcome.before.log_loss - alone).abs() < 1e-6, "{}, alone {alone}", outcome.before.log_loss);
+        assert!(outcome.best.accuracy > 0.85 && outcome.best.log_loss < 0.5 * outcome.before.log_loss, "{outcome:?}");
+        assert!(outcome.best.mse.unwrap() < 0.5 * outcome.before.mse.unwrap(), "{outcome:?}");
+    }
+    let mut stranger = answers(20);
+    stranger[3].group = Some("loud".to_owned());
+    let refused = finetuned(&stranger, &settings()).unwrap_err();
+    assert!(refused.message.contains("loud") && refused.help.unwrap().contains("warm, cold"));
 }
 
 #[test]

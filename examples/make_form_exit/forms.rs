@@ -1,197 +1,487 @@
-//! Forms to be filled in: their fields in page order, and what can be wrong with each.
+//! Forms to be filled in: their fields in page order, how much is typed into each, and why it may be refused; and what a
+//! visitor who compares looks at.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-/// A field: its name, how many keystrokes it takes, why it may be refused.
+/// What a field takes.
 #[derive(Clone, Copy)]
-pub struct Field {
-    /// Its name.
-    pub name: &'static str,
+pub struct Kind {
     /// Keystrokes at least and at most.
     pub keys: (u32, u32),
-    /// Reasons for which its value may be refused.
+    /// Reasons for which a value may be refused.
     pub reasons: &'static [&'static str],
 }
 
-const fn field(name: &'static str, keys: (u32, u32), reasons: &'static [&'static str]) -> Field {
-    Field { name, keys, reasons }
+/// A field of a form.
+#[derive(Clone)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// What it takes.
+    pub kind: Kind,
 }
 
-const TEXT: &[&str] = &["required", "too_short", "too_long", "invalid_characters"];
-const MAIL: &[&str] = &["invalid_format", "taken", "disposable_email", "required", "invalid_domain"];
-const PASSWORD: &[&str] =
-    &["too_short", "weak_password", "missing_special", "missing_uppercase", "missing_number", "mismatch", "reused"];
-const PHONE: &[&str] = &["invalid_format", "required", "too_short", "invalid_country_code"];
-const DATE: &[&str] = &["invalid_date", "out_of_range", "invalid_format", "in_the_past"];
-const CARD: &[&str] = &["invalid_luhn", "too_short", "invalid_format", "declined", "unsupported_card"];
-const NUMBER: &[&str] = &["out_of_range", "not_a_number", "required", "too_low", "too_high"];
-const CODE: &[&str] = &["invalid_code", "expired", "already_used", "invalid_format"];
-const FILE: &[&str] = &["file_too_large", "unsupported_type", "required"];
+const fn kind(least: u32, most: u32, reasons: &'static [&'static str]) -> Kind {
+    Kind { keys: (least, most), reasons }
+}
+
+const WORD: Kind = kind(3, 14, &["required", "too_short", "invalid_characters", "not_found"]);
+const NAME: Kind = kind(4, 24, &["required", "too_short", "too_long", "invalid_characters"]);
+const LINE: Kind = kind(9, 42, &["required", "too_short", "not_found", "invalid_format"]);
+const PROSE: Kind = kind(18, 420, &["too_short", "too_long", "required", "invalid_characters", "profanity"]);
+const MAIL: Kind =
+    kind(9, 32, &["invalid_format", "taken", "disposable_email", "required", "invalid_domain", "already_registered"]);
+const USER: Kind = kind(4, 18, &["taken", "too_short", "too_long", "invalid_characters", "reserved"]);
+const PASSWORD: Kind = kind(
+    5,
+    20,
+    &[
+        "too_short",
+        "weak_password",
+        "missing_special",
+        "missing_uppercase",
+        "missing_lowercase",
+        "missing_number",
+        "common_password",
+        "reused",
+        "contains_username",
+    ],
+);
+const AGAIN: Kind = kind(5, 20, &["mismatch", "mismatch", "required"]);
+const PHONE: Kind = kind(8, 15, &["invalid_format", "required", "too_short", "too_long", "invalid_country_code"]);
+const DATE: Kind = kind(6, 10, &["invalid_date", "out_of_range", "invalid_format", "in_the_past", "too_young"]);
+const CARD: Kind = kind(12, 19, &["invalid_luhn", "too_short", "invalid_format", "declined", "unsupported_card"]);
+const EXPIRY: Kind = kind(4, 7, &["expired", "invalid_date", "invalid_format"]);
+const DIGITS: Kind = kind(3, 4, &["too_short", "invalid_format", "mismatch", "incorrect"]);
+const POSTCODE: Kind = kind(4, 9, &["invalid_format", "required", "not_deliverable", "too_short"]);
+const COUNT: Kind = kind(1, 3, &["out_of_range", "not_a_number", "required", "too_low", "too_high"]);
+const AMOUNT: Kind = kind(3, 8, &["out_of_range", "not_a_number", "too_low", "too_high", "exceeds_limit", "required"]);
+const CODE: Kind = kind(4, 12, &["invalid_code", "expired", "already_used", "invalid_format", "not_applicable"]);
+const NUMBER: Kind = kind(6, 18, &["invalid_format", "invalid_checksum", "not_found", "too_short", "expired"]);
+const LINK: Kind = kind(10, 48, &["invalid_url", "invalid_format", "unreachable"]);
+const UPLOAD: Kind = kind(1, 2, &["file_too_large", "unsupported_type", "required", "corrupted"]);
+const CHOICE: Kind = kind(1, 10, &["required", "unavailable", "not_allowed"]);
 
 /// The forms.
-pub const FORMS: &[&[Field]] = &[
+const FORMS: &[&[(&str, Kind)]] = &[
     &[
-        field("username", (4, 16), &["taken", "too_short", "invalid_characters"]),
-        field("email", (11, 30), MAIL),
-        field("password", (6, 18), PASSWORD),
-        field("confirm_password", (6, 18), &["mismatch", "required"]),
-        field("display_name", (4, 18), TEXT),
-        field("birth_date", (8, 10), DATE),
-        field("referral_code", (5, 10), CODE),
+        ("username", USER),
+        ("email", MAIL),
+        ("password", PASSWORD),
+        ("confirm_password", AGAIN),
+        ("display_name", NAME),
+        ("birth_date", DATE),
+        ("referral_code", CODE),
     ],
     &[
-        field("full_name", (7, 24), TEXT),
-        field("email", (11, 30), MAIL),
-        field("address", (10, 40), &["required", "not_found", "too_short"]),
-        field("city", (4, 15), TEXT),
-        field("postal_code", (4, 9), &["invalid_format", "required", "not_deliverable"]),
-        field("card_number", (13, 19), CARD),
-        field("card_expiry", (4, 5), &["expired", "invalid_date", "invalid_format"]),
-        field("cvv", (3, 4), &["too_short", "invalid_format", "mismatch"]),
-        field("promo_code", (4, 12), CODE),
+        ("name", NAME),
+        ("email", MAIL),
+        ("password", PASSWORD),
+        ("password_confirmation", AGAIN),
+        ("phone", PHONE),
+        ("country", CHOICE),
+        ("invite_code", CODE),
     ],
     &[
-        field("first_name", (3, 12), TEXT),
-        field("last_name", (4, 14), TEXT),
-        field("email", (11, 30), MAIL),
-        field("phone", (9, 15), PHONE),
-        field("resume", (1, 1), FILE),
-        field("cover_letter", (60, 700), &["too_short", "too_long", "required"]),
-        field("linkedin_url", (18, 50), &["invalid_format", "invalid_url"]),
-        field("salary_expectation", (4, 7), NUMBER),
-        field("start_date", (8, 10), DATE),
-        field("years_experience", (1, 2), NUMBER),
+        ("full_name", NAME),
+        ("email", MAIL),
+        ("address", LINE),
+        ("city", WORD),
+        ("postal_code", POSTCODE),
+        ("card_number", CARD),
+        ("card_expiry", EXPIRY),
+        ("cvv", DIGITS),
+        ("promo_code", CODE),
     ],
     &[
-        field("vehicle_make", (3, 12), TEXT),
-        field("vehicle_year", (4, 4), NUMBER),
-        field("vin", (17, 17), &["invalid_format", "too_short", "not_found"]),
-        field("license_number", (7, 14), &["invalid_format", "expired", "required"]),
-        field("date_of_birth", (8, 10), DATE),
-        field("annual_mileage", (4, 6), NUMBER),
-        field("coverage_amount", (4, 7), NUMBER),
-        field("previous_insurer", (4, 20), TEXT),
+        ("shipping_name", NAME),
+        ("shipping_address", LINE),
+        ("address_line_2", LINE),
+        ("state", CHOICE),
+        ("zip_code", POSTCODE),
+        ("billing_address", LINE),
+        ("credit_card", CARD),
+        ("expiration_date", EXPIRY),
+        ("security_code", DIGITS),
+        ("gift_message", PROSE),
     ],
     &[
-        field("loan_amount", (4, 7), NUMBER),
-        field("annual_income", (5, 7), NUMBER),
-        field("employer", (4, 25), TEXT),
-        field("ssn", (9, 11), &["invalid_format", "required", "too_short"]),
-        field("bank_account", (8, 14), &["invalid_format", "not_found", "required"]),
-        field("routing_number", (9, 9), &["invalid_format", "too_short", "not_found"]),
-        field("monthly_rent", (3, 5), NUMBER),
-        field("loan_purpose", (6, 40), TEXT),
+        ("first_name", WORD),
+        ("last_name", WORD),
+        ("email", MAIL),
+        ("phone", PHONE),
+        ("resume", UPLOAD),
+        ("cover_letter", PROSE),
+        ("linkedin_url", LINK),
+        ("salary_expectation", AMOUNT),
+        ("start_date", DATE),
+        ("years_experience", COUNT),
     ],
     &[
-        field("destination", (4, 18), &["required", "not_found"]),
-        field("check_in", (8, 10), DATE),
-        field("check_out", (8, 10), DATE),
-        field("guests", (1, 2), NUMBER),
-        field("room_type", (4, 10), &["unavailable", "required"]),
-        field("special_requests", (10, 160), &["too_long"]),
-        field("passport_number", (8, 9), &["invalid_format", "expired"]),
-        field("phone", (9, 15), PHONE),
+        ("applicant_name", NAME),
+        ("current_title", NAME),
+        ("current_employer", NAME),
+        ("education", NAME),
+        ("skills", PROSE),
+        ("portfolio_url", LINK),
+        ("work_authorization", CHOICE),
+        ("notice_period", COUNT),
+        ("reference_email", MAIL),
     ],
     &[
-        field("name", (4, 22), TEXT),
-        field("email", (11, 30), MAIL),
-        field("company", (4, 24), TEXT),
-        field("role", (4, 18), TEXT),
-        field("subject", (6, 40), TEXT),
-        field("message", (20, 400), &["too_short", "required", "too_long"]),
-        field("budget", (3, 7), NUMBER),
-        field("website", (10, 30), &["invalid_url", "invalid_format"]),
+        ("vehicle_make", WORD),
+        ("vehicle_model", WORD),
+        ("vehicle_year", COUNT),
+        ("vin", NUMBER),
+        ("license_number", NUMBER),
+        ("date_of_birth", DATE),
+        ("annual_mileage", AMOUNT),
+        ("coverage_amount", AMOUNT),
+        ("previous_insurer", NAME),
     ],
     &[
-        field("patient_name", (6, 22), TEXT),
-        field("date_of_birth", (8, 10), DATE),
-        field("insurance_id", (8, 14), &["invalid_format", "not_found", "expired"]),
-        field("symptoms", (15, 250), &["too_short", "required"]),
-        field("medications", (5, 90), TEXT),
-        field("allergies", (4, 50), TEXT),
-        field("emergency_contact", (8, 26), PHONE),
-        field("primary_physician", (6, 24), TEXT),
+        ("policy_number", NUMBER),
+        ("incident_date", DATE),
+        ("claim_description", PROSE),
+        ("claim_amount", AMOUNT),
+        ("police_report_number", NUMBER),
+        ("photos", UPLOAD),
+        ("witness_phone", PHONE),
     ],
     &[
-        field("satisfaction", (1, 2), NUMBER),
-        field("recommend_score", (1, 2), NUMBER),
-        field("favorite_feature", (5, 60), TEXT),
-        field("improvements", (10, 200), &["too_short", "too_long"]),
-        field("age_range", (2, 5), &["required"]),
-        field("occupation", (4, 20), TEXT),
-        field("comments", (10, 300), &["too_long"]),
+        ("loan_amount", AMOUNT),
+        ("annual_income", AMOUNT),
+        ("employer", NAME),
+        ("ssn", NUMBER),
+        ("bank_account", NUMBER),
+        ("routing_number", NUMBER),
+        ("monthly_rent", AMOUNT),
+        ("loan_purpose", LINE),
+        ("co_signer", NAME),
     ],
     &[
-        field("display_name", (3, 18), &["taken", "too_short"]),
-        field("bio", (15, 160), &["too_long", "invalid_characters"]),
-        field("current_password", (6, 16), &["incorrect", "required"]),
-        field("new_password", (6, 18), PASSWORD),
-        field("phone_number", (9, 15), PHONE),
-        field("timezone", (3, 12), TEXT),
-        field("notification_email", (11, 30), MAIL),
-        field("avatar", (1, 1), FILE),
+        ("account_holder", NAME),
+        ("iban", NUMBER),
+        ("bic", NUMBER),
+        ("transfer_amount", AMOUNT),
+        ("reference", LINE),
+        ("execution_date", DATE),
+        ("tan", DIGITS),
     ],
     &[
-        field("company_name", (4, 26), TEXT),
-        field("company_size", (1, 5), NUMBER),
-        field("annual_revenue", (4, 9), NUMBER),
-        field("employee_count", (1, 5), NUMBER),
-        field("tax_id", (9, 12), &["invalid_format", "not_found"]),
-        field("industry", (4, 16), TEXT),
-        field("work_email", (11, 32), MAIL),
-        field("job_title", (4, 22), TEXT),
-        field("phone", (9, 15), PHONE),
-        field("use_case", (10, 120), TEXT),
+        ("destination", WORD),
+        ("check_in", DATE),
+        ("check_out", DATE),
+        ("guests", COUNT),
+        ("room_type", CHOICE),
+        ("special_requests", PROSE),
+        ("passport_number", NUMBER),
+        ("phone", PHONE),
     ],
     &[
-        field("student_name", (6, 22), TEXT),
-        field("gpa", (3, 4), NUMBER),
-        field("test_score", (2, 4), NUMBER),
-        field("essay", (80, 900), &["too_short", "too_long"]),
-        field("graduation_date", (7, 10), DATE),
-        field("guardian_email", (11, 30), MAIL),
-        field("major", (4, 22), TEXT),
+        ("departure_city", WORD),
+        ("arrival_city", WORD),
+        ("departure_date", DATE),
+        ("return_date", DATE),
+        ("passengers", COUNT),
+        ("seat_preference", CHOICE),
+        ("frequent_flyer_number", NUMBER),
+        ("meal_preference", CHOICE),
+    ],
+    &[
+        ("party_size", COUNT),
+        ("reservation_date", DATE),
+        ("reservation_time", COUNT),
+        ("contact_name", NAME),
+        ("contact_phone", PHONE),
+        ("dietary_notes", PROSE),
+        ("occasion", WORD),
+    ],
+    &[
+        ("name", NAME),
+        ("email", MAIL),
+        ("company", NAME),
+        ("role", WORD),
+        ("experience", COUNT),
+        ("subject", LINE),
+        ("message", PROSE),
+        ("budget", AMOUNT),
+        ("website", LINK),
+    ],
+    &[
+        ("ticket_subject", LINE),
+        ("category", CHOICE),
+        ("order_number", NUMBER),
+        ("issue_description", PROSE),
+        ("attachment", UPLOAD),
+        ("priority", CHOICE),
+        ("callback_number", PHONE),
+    ],
+    &[
+        ("patient_name", NAME),
+        ("date_of_birth", DATE),
+        ("insurance_id", NUMBER),
+        ("symptoms", PROSE),
+        ("medications", LINE),
+        ("allergies", LINE),
+        ("emergency_contact", PHONE),
+        ("primary_physician", NAME),
+        ("blood_type", CHOICE),
+    ],
+    &[
+        ("appointment_date", DATE),
+        ("preferred_time", COUNT),
+        ("reason_for_visit", PROSE),
+        ("member_id", NUMBER),
+        ("gender", CHOICE),
+        ("weight", COUNT),
+        ("height", COUNT),
+        ("last_visit", DATE),
+    ],
+    &[
+        ("satisfaction", COUNT),
+        ("recommend_score", COUNT),
+        ("favorite_feature", LINE),
+        ("improvements", PROSE),
+        ("age_range", CHOICE),
+        ("occupation", WORD),
+        ("comments", PROSE),
+    ],
+    &[
+        ("rating", COUNT),
+        ("review_title", LINE),
+        ("review_body", PROSE),
+        ("pros", PROSE),
+        ("cons", PROSE),
+        ("nickname", USER),
+        ("purchase_date", DATE),
+    ],
+    &[
+        ("display_name", USER),
+        ("bio", PROSE),
+        ("current_password", PASSWORD),
+        ("new_password", PASSWORD),
+        ("confirm_new_password", AGAIN),
+        ("phone_number", PHONE),
+        ("timezone", CHOICE),
+        ("notification_email", MAIL),
+        ("avatar", UPLOAD),
+        ("language", CHOICE),
+    ],
+    &[
+        ("api_key_name", NAME),
+        ("webhook_url", LINK),
+        ("recovery_email", MAIL),
+        ("two_factor_code", DIGITS),
+        ("session_timeout", COUNT),
+        ("backup_phone", PHONE),
+    ],
+    &[
+        ("company_name", NAME),
+        ("company_size", COUNT),
+        ("annual_revenue", AMOUNT),
+        ("employee_count", COUNT),
+        ("tax_id", NUMBER),
+        ("industry", WORD),
+        ("work_email", MAIL),
+        ("job_title", NAME),
+        ("phone", PHONE),
+        ("use_case", PROSE),
+    ],
+    &[
+        ("student_name", NAME),
+        ("gpa", COUNT),
+        ("test_score", COUNT),
+        ("essay", PROSE),
+        ("graduation_date", DATE),
+        ("guardian_email", MAIL),
+        ("major", WORD),
+        ("transcript", UPLOAD),
+    ],
+    &[
+        ("property_address", LINE),
+        ("move_in_date", DATE),
+        ("monthly_income", AMOUNT),
+        ("number_of_occupants", COUNT),
+        ("pets", CHOICE),
+        ("landlord_phone", PHONE),
+        ("employment_status", CHOICE),
+        ("credit_score", COUNT),
+    ],
+    &[
+        ("donation_amount", AMOUNT),
+        ("donor_name", NAME),
+        ("donor_email", MAIL),
+        ("dedication", LINE),
+        ("card_number", CARD),
+        ("card_cvc", DIGITS),
+        ("card_expiry", EXPIRY),
+    ],
+    &[
+        ("event_name", LINE),
+        ("attendee_name", NAME),
+        ("attendee_email", MAIL),
+        ("ticket_quantity", COUNT),
+        ("t_shirt_size", CHOICE),
+        ("organization", NAME),
+        ("discount_code", CODE),
+    ],
+    &[
+        ("taxpayer_id", NUMBER),
+        ("filing_status", CHOICE),
+        ("gross_income", AMOUNT),
+        ("deductions", AMOUNT),
+        ("dependents", COUNT),
+        ("account_number", NUMBER),
+        ("signature", NAME),
+        ("signature_date", DATE),
     ],
 ];
 
-/// What a visitor who compares looks at.
-pub const OFFERS: &[&str] = &[
-    "price",
-    "pricing_table",
-    "plan_basic",
-    "plan_pro",
-    "plan_enterprise",
-    "plan_comparison",
-    "feature_list",
-    "features",
-    "feature_matrix",
-    "shipping_cost",
-    "shipping_options",
-    "delivery_time",
-    "return_policy",
-    "refund_policy",
-    "cancellation_policy",
-    "warranty_info",
-    "competitor_comparison",
-    "customer_reviews",
-    "discount",
-    "monthly_price",
-    "annual_price",
-    "interest_rate",
-    "coverage_options",
-    "room_rates",
-    "terms",
-    "size_guide",
-    "specifications",
-    "bundle_options",
-    "subscription_tier",
-    "total_cost",
-    "deductible",
-    "fees",
+/// What a visitor who compares looks at, by what is on offer.
+const OFFERS: &[&[&str]] = &[
+    &[
+        "price",
+        "pricing_table",
+        "plan_basic",
+        "plan_pro",
+        "plan_enterprise",
+        "plan_comparison",
+        "feature_list",
+        "monthly_price",
+        "annual_price",
+        "free_trial",
+        "add_ons",
+        "seat_pricing",
+    ],
+    &[
+        "plan_starter",
+        "plan_team",
+        "plan_business",
+        "features",
+        "feature_matrix",
+        "feature_comparison",
+        "tier_silver",
+        "tier_gold",
+        "usage_limits",
+        "storage_options",
+        "support_level",
+        "integrations",
+        "pricing_faq",
+    ],
+    &[
+        "shipping_cost",
+        "shipping_options",
+        "delivery_time",
+        "return_policy",
+        "refund_policy",
+        "warranty_info",
+        "product_price",
+        "price_match",
+        "shipping_policy",
+        "in_store_pickup",
+        "bulk_discount",
+        "shipping_calculator",
+    ],
+    &[
+        "specifications",
+        "specs",
+        "customer_reviews",
+        "competitor_comparison",
+        "size_guide",
+        "color_options",
+        "similar_products",
+        "bundle_options",
+        "product_details",
+        "battery_life",
+        "price_history",
+        "compare_models",
+    ],
+    &[
+        "coverage_options",
+        "coverage_basic",
+        "coverage_premium",
+        "deductible",
+        "deductible_options",
+        "premium_estimate",
+        "quote_summary",
+        "exclusions",
+        "liability_limits",
+        "policy_details",
+        "compare_quotes",
+        "discounts",
+    ],
+    &[
+        "interest_rate",
+        "apr",
+        "loan_terms",
+        "repayment_schedule",
+        "fees",
+        "rate_comparison",
+        "monthly_payment",
+        "loan_calculator",
+        "fixed_rate",
+        "variable_rate",
+        "closing_costs",
+        "prepayment_policy",
+    ],
+    &[
+        "room_rates",
+        "room_standard",
+        "room_deluxe",
+        "room_suite",
+        "amenities",
+        "cancellation_policy",
+        "resort_fee",
+        "guest_reviews",
+        "breakfast_option",
+        "total_price",
+        "nightly_rate",
+        "member_rate",
+    ],
+    &[
+        "fare_economy",
+        "fare_business",
+        "fare_rules",
+        "baggage_fees",
+        "baggage_policy",
+        "seat_map_price",
+        "flight_times",
+        "change_fee",
+        "layover_options",
+        "price_calendar",
+        "travel_insurance_price",
+    ],
+    &[
+        "subscription_tier",
+        "subscription_price",
+        "discount",
+        "total_cost",
+        "terms",
+        "setup_fee",
+        "contract_length",
+        "money_back_guarantee",
+        "exchange_policy",
+        "privacy_policy",
+        "package_family",
+        "package_single",
+        "savings_calculator",
+    ],
 ];
 
 /// One of the forms.
-pub fn any_form(random: &mut impl Rng) -> &'static [Field] {
-    FORMS.choose(random).copied().unwrap_or(FORMS[0])
+pub fn any_form(random: &mut impl Rng) -> Vec<Field> {
+    let form = FORMS.choose(random).copied().unwrap_or(FORMS[0]);
+    form.iter().map(|(name, kind)| Field { name: (*name).to_owned(), kind: *kind }).collect()
+}
+
+/// What one site offers.
+pub fn any_offers(random: &mut impl Rng) -> Vec<&'static str> {
+    OFFERS.choose(random).copied().unwrap_or(OFFERS[0]).to_vec()
+}
+
+/// What all sites offer.
+pub fn all_offers() -> Vec<&'static str> {
+    OFFERS.concat()
 }

@@ -13,14 +13,9 @@ pub mod fields;
 mod learners;
 pub mod words;
 
-use indexmap::IndexMap;
-
 use crate::dataset::Example;
 use crate::error::{Error, Result};
-use crate::protocol::{LabelProbability, Prediction};
-
-/// A probability is held to at least this before its logarithm is taken.
-const LEAST: f64 = 1e-12;
+use crate::protocol::Prediction;
 
 /// A baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -104,33 +99,7 @@ pub fn predict(
             }
         }
     };
-    Ok(test.iter().zip(&probabilities).map(|(row, shares)| prediction(row, labels, shares)).collect())
-}
-
-/// A row's prediction from its labels' probabilities, which add up to one.
-fn prediction(row: &Example, labels: &[String], shares: &[f64]) -> Prediction {
-    let winner = crate::stats::rows::first_largest(shares);
-    let scored: IndexMap<String, LabelProbability> = (labels.iter().zip(shares))
-        .map(|(name, share)| (name.clone(), LabelProbability { logprob: share.clamp(LEAST, 1.0).ln(), share: *share }))
-        .collect();
-    let label = labels[winner].clone();
-    Prediction {
-        id: row.id.clone(),
-        text: row.text.clone(),
-        group: row.group.clone(),
-        expected: row.label.clone(),
-        correct: row.label.as_ref().map(|expected| *expected == label),
-        label,
-        labels: scored,
-        total_probability: shares[winner],
-        share: shares[winner],
-        other_mass: 0.0,
-        confidence: shares[winner],
-        interval: None,
-        set: None,
-        verbalized: None,
-        calibrator_forced: None,
-    }
+    Ok(test.iter().zip(&probabilities).map(|(row, shares)| Prediction::from_shares(row, labels, shares)).collect())
 }
 
 #[cfg(test)]

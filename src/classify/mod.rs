@@ -7,9 +7,11 @@
 
 mod prepared;
 mod scores;
+mod vectors;
 mod verbalized;
 
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 pub use self::prepared::PreparedTask;
 pub use self::verbalized::HowSure;
@@ -17,7 +19,7 @@ use crate::engine::{Adapter, Cancel, Choice, Control, Engine, PackedBatch, Prefi
 use crate::error::{Error, Result};
 use crate::gguf::{GgufFile, QuantizedType};
 use crate::platform;
-use crate::protocol::{Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
+use crate::protocol::{BackendInfo, Classification, MemoryUse, ModelInfo, NextToken, TaskReport};
 use crate::stats::bias::LabelBias;
 use crate::task::chat::ChatTemplate;
 use crate::task::{BiasMethod, Task};
@@ -41,13 +43,14 @@ impl Default for Options {
 /// A loaded model with its tokenizer, and the task in use.
 pub struct Classifier {
     engine: Engine,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     facts: Facts,
     task: Option<PreparedTask>,
 }
 
 /// What is said of a model file.
+#[derive(Clone)]
 struct Facts {
     name: String,
     quantization: String,
@@ -102,13 +105,13 @@ impl Classifier {
             bytes: tensors().map(|tensor| tensor.offset + tensor.bytes as u64).max().unwrap_or(0),
             load_seconds: platform::now() - started,
         };
-        Ok(Self { engine, tokenizer, template, facts, task: None })
+        Ok(Self { engine, tokenizer: Arc::new(tokenizer), template, facts, task: None })
     }
 
-    /// What is known of the model. The hash and whether it is kept are the store's to fill in.
+    /// What is known of the model. The hash, whether it is kept and what its adapter is called are the store's to fill in.
     pub fn model_info(&self) -> ModelInfo {
         let config = self.engine.config();
-        let (backend, backend_reason) = self.engine.backend();
+        let BackendInfo { backend, backend_reason, on_gpu } = self.backend();
         ModelInfo {
             name: self.facts.name.clone(),
             architecture: config.architecture.clone(),
@@ -123,13 +126,20 @@ impl Classifier {
             chat_template: self.template.is_some(),
             backend,
             backend_reason,
-            on_gpu: self.is_on_gpu(),
+            on_gpu,
             threads: platform::threads(),
             load_seconds: self.facts.load_seconds,
             from_cache: true,
             kept: Ok(()),
             memory: self.memory(),
+            adapter: None,
         }
+    }
+
+    /// Where it computes, at this moment.
+    pub fn backend(&self) -> BackendInfo {
+        let (backend, backend_reason) = self.engine.backend();
+        BackendInfo { backend, backend_reason, on_gpu: self.is_on_gpu() }
     }
 
     /// Whether a graphics device computes, at this moment.
@@ -154,6 +164,20 @@ impl Classifier {
             self.task = None;
         }
         Ok(())
+    }
+
+    /// The same model with another adapter, or none, and without a task. Both share the base's weights.
+    ///
+    /// # Errors
+    /// As [`Self::set_adapter`].
+    pub fn with_adapter(&self, adapter: Option<Adapter>) -> Result<Self> {
+        Ok(Self {
+            engine: self.engine.with_adapter(adapter)?,
+            tokenizer: Arc::clone(&self.tokenizer),
+            template: self.template.clone(),
+            facts: self.facts.clone(),
+            task: None,
+        })
     }
 
     /// The tokenizer.
@@ -241,7 +265,25 @@ impl Classifier {
         options: &Options,
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
-        scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await
+        Ok(scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await?.0)
+    }
+
+    /// [`Self::classify_with`], with each text's last hidden state as [`Classification::vector`], which a probe reads. A
+    /// graphics device keeps them to itself: there they stay empty.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn classify_with_vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        options: &Options,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<Classification>> {
+        let (mut results, vectors) =
+            scores::classify(task, &self.engine, &self.tokenizer, texts, options, control).await?;
+        results.iter_mut().zip(vectors).for_each(|(result, vector)| result.vector = vector);
+        Ok(results)
     }
 
     /// Answers several tasks about one text, in their order; what their prompts have in common is computed once.
@@ -256,6 +298,21 @@ impl Classifier {
         control: &mut Control<'_>,
     ) -> Result<Vec<Classification>> {
         scores::classify_once(tasks, &self.engine, &self.tokenizer, text, options, control).await
+    }
+
+    /// The last hidden state after each text's prompt, for probes: texts × width, computed by the processor whatever the
+    /// backend is. `control` hears of texts.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub async fn vectors(
+        &self,
+        task: &PreparedTask,
+        texts: &[&str],
+        limit_tokens: usize,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<f32>> {
+        vectors::vectors(task, &self.engine, &self.tokenizer, texts, limit_tokens, control).await
     }
 
     /// The most likely next tokens after a prompt taken as it is, with the prompt's token ids.

@@ -111,6 +111,13 @@ impl PreparedTask {
         first.map_or(&[], |form| &form.ids[..form.counted])
     }
 
+    /// Whether another label's answer goes on where this label's ends (`1` and `10`), so that the label only has what
+    /// does not go on like that.
+    pub fn answer_must_end(&self, label: usize) -> bool {
+        let answer = self.answer(label);
+        self.trie.claims().iter().any(|claim| claim.label == label && claim.ids == answer && !claim.except.is_empty())
+    }
+
     /// Tokens of the shared prefix.
     pub fn prefix_tokens(&self) -> usize {
         self.prefix.len()

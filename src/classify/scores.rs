@@ -14,11 +14,11 @@ use crate::task::trie::LabelMass;
 use crate::tokenizer::Tokenizer;
 
 /// A text's prompt and where its segments went.
-struct Prompt {
-    ids: Vec<u32>,
+pub(super) struct Prompt {
+    pub(super) ids: Vec<u32>,
     truncated: Option<Truncation>,
     /// Tokens taken from the shared prefix: all of it, or none where the prompt does not begin with it.
-    reused: usize,
+    pub(super) reused: usize,
 }
 
 /// Classifies texts together: one segment a text and label-trie context, over the shared prefix.
@@ -29,21 +29,24 @@ pub(super) async fn classify(
     texts: &[&str],
     options: &Options,
     control: &mut Control<'_>,
-) -> Result<Vec<Classification>> {
+) -> Result<(Vec<Classification>, Vec<Vec<f32>>)> {
     let started = platform::now();
     let prompts = prompts(task, engine, tokenizer, texts, options.limit_tokens)?;
     let query = Query { gather: gathered(task), top: options.top };
-    let scored = score(task, engine, &prompts, &query, control).await?;
+    let mut scored = score(task, engine, &prompts, &query, control).await?;
     let seconds = (platform::now() - started) / texts.len().max(1) as f64;
     let contexts = task.trie.contexts().len();
-    (texts.iter().zip(&prompts).zip(scored.chunks(contexts)).enumerate())
-        .map(|(index, ((text, prompt), scores))| {
+    // After the first context, the empty one, stands what the model made of the prompt.
+    let vectors = scored.chunks_mut(contexts).map(|scores| std::mem::take(&mut scores[0].last_row)).collect();
+    let results = (texts.iter().zip(&prompts).zip(scored.chunks(contexts)).enumerate()).map(
+        |(index, ((text, prompt), scores))| {
             let mut result = describe(task, tokenizer, &query, text, prompt, scores)?;
             result.prediction.id = (index + 1).to_string();
             result.seconds = seconds;
             Ok(result)
-        })
-        .collect()
+        },
+    );
+    Ok((results.collect::<Result<_>>()?, vectors))
 }
 
 /// Answers several tasks about one text: what their prompts have in common is computed once, and all their contexts in
@@ -104,7 +107,8 @@ pub(super) async fn label_logprobs(
     Ok(masses.map(|masses| masses.into_iter().map(|mass| mass.logprob).collect()).collect())
 }
 
-fn prompts(
+/// The prompts of texts.
+pub(super) fn prompts(
     task: &PreparedTask,
     engine: &Engine,
     tokenizer: &Tokenizer,
@@ -264,6 +268,7 @@ fn describe(
         truncated: prompt.truncated.clone(),
         seconds: 0.0,
         warnings: warnings(text),
+        vector: Vec::new(),
         prediction,
     })
 }

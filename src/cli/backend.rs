@@ -2,7 +2,7 @@
 //! there.
 
 use crate::classify::Classifier;
-use crate::engine::Choice;
+use crate::engine::{Choice, Rung};
 use crate::error::{Error, Result};
 
 /// Forces a rung where no flag does: so that scripts and tests reach every one.
@@ -24,8 +24,14 @@ enum BackendChoice {
     Auto,
     /// The processor.
     Cpu,
-    /// The graphics device, in float32.
+    /// The graphics device, on its fastest rung that is exact here.
     Gpu,
+    /// The graphics device, in float32.
+    GpuF32,
+    /// The graphics device, with activations of 16-bit floats.
+    GpuF16,
+    /// The graphics device, with activations of 16-bit integers and products of bytes.
+    GpuDot,
 }
 
 impl Arguments {
@@ -38,6 +44,9 @@ impl Arguments {
             Some(BackendChoice::Auto) => Ok(Choice::Auto),
             Some(BackendChoice::Cpu) => Ok(Choice::Cpu),
             Some(BackendChoice::Gpu) => Ok(Choice::Gpu),
+            Some(BackendChoice::GpuF32) => Ok(Choice::Rung(Rung::Float32)),
+            Some(BackendChoice::GpuF16) => Ok(Choice::Rung(Rung::Float16)),
+            Some(BackendChoice::GpuDot) => Ok(Choice::Rung(Rung::IntegerDot)),
             None => match std::env::var(SWITCH) {
                 Ok(name) => name.parse::<Choice>().map_err(|error| error.in_field(SWITCH)),
                 Err(_) => Ok(Choice::Auto),
@@ -53,7 +62,7 @@ impl Arguments {
 /// With the reason, and what to do.
 pub fn check(choice: Choice, classifier: &Classifier) -> Result<()> {
     let info = classifier.model_info();
-    if choice == Choice::Gpu && !classifier.is_on_gpu() {
+    if choice.wants_gpu() && !classifier.is_on_gpu() {
         return Err(Error::unsupported(format!("no graphics device computes here: {}", info.backend_reason))
             .in_field("--backend")
             .help("leave the flag out, or choose cpu"));

@@ -1,5 +1,9 @@
 //! `candor compare`: runs side by side on the rows that all of them have.
 
+mod sections;
+
+pub use self::sections::QUESTIONS_FILE;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +11,7 @@ use super::output::Output;
 use super::statistics::{predictions_file, read, run_facts, write_file};
 use crate::chart::{Cell, Section, Table};
 use crate::error::{Error, Result};
-use crate::evaluate::compare::report::{pairs, ranking, report_of};
+use crate::evaluate::compare::report::{balance, calibrations, pairs, ranking, report_of};
 use crate::evaluate::compare::{Compared, Criterion, Run, Settings, compare};
 use crate::evaluate::rows::SEED;
 use crate::stats::metrics::report::Options;
@@ -30,9 +34,9 @@ pub struct Arguments {
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct Judging {
-    /// What the runs are ranked by.
-    #[arg(long, value_enum, default_value_t = By::Accuracy)]
-    pub by: By,
+    /// What the runs are ranked by [default: accuracy, or what a sweep file says].
+    #[arg(long, value_enum)]
+    pub by: Option<By>,
     /// The confidence from which on a row counts as automated.
     #[arg(long, default_value_t = 0.95)]
     threshold: f64,
@@ -54,8 +58,10 @@ pub struct Judging {
 }
 
 /// What runs are ranked by, as a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum By {
+    #[default]
     Accuracy,
     MacroF1,
     Brier,
@@ -83,16 +89,18 @@ impl From<By> for Criterion {
 /// Runs that cannot be read or share no rows; output that cannot be written.
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let runs = read_runs(&arguments.runs)?;
-    let compared = compare(&runs, &arguments.judging.settings(&runs)?)?;
-    finish(&compared, arguments.out.as_deref(), "Runs compared", Vec::new(), json)
+    let compared = compare(&runs, &arguments.judging.settings(&runs, None, None)?)?;
+    let page = Page { title: "Runs compared", out: arguments.out.as_deref(), failed: Vec::new() };
+    let folders: Vec<PathBuf> = arguments.runs.iter().map(|word| named(word).1).collect();
+    finish(&compared, &runs, &folders, page, json)
 }
 
 impl Judging {
-    /// The flags as settings for these runs.
+    /// The flags as settings for these runs. A sweep knows its task and may say what to rank by; flags go before that.
     ///
     /// # Errors
     /// A threshold that is no confidence; a task that cannot be read.
-    pub fn settings(&self, runs: &[Run]) -> Result<Settings> {
+    pub fn settings(&self, runs: &[Run], task: Option<&Task>, by: Option<By>) -> Result<Settings> {
         if !(0.0..=1.0).contains(&self.threshold) {
             return Err(Error::usage(format!("{} is no confidence", self.threshold))
                 .in_field("--threshold")
@@ -104,13 +112,14 @@ impl Judging {
         if let Some(resamples) = self.resamples {
             metrics.resampling.resamples = resamples as usize;
         }
-        if let Some(name) = &self.task {
-            let task: Task = super::classify::read_task(name)?;
+        let named = self.task.as_deref().map(super::classify::read_task).transpose()?;
+        if let Some(task) = named.or_else(|| task.cloned()) {
             metrics.values = task.labels.iter().filter_map(|label| Some((label.name.clone(), label.value?))).collect();
             metrics.labels = task.labels.into_iter().map(|label| label.name).collect();
         }
         let (accuracy, assurance) = (self.accuracy, self.assurance);
-        Ok(Settings { by: self.by.into(), threshold: self.threshold, accuracy, assurance, metrics })
+        let by = self.by.or(by).unwrap_or_default().into();
+        Ok(Settings { by, threshold: self.threshold, accuracy, assurance, metrics })
     }
 }
 
@@ -151,27 +160,53 @@ pub fn read_run(name: String, path: &Path) -> Result<Run> {
     Ok(Run { name, predictions: read(path)?, facts: run_facts(path) })
 }
 
-/// Writes the page, if one was asked for, and prints.
+/// The page of a comparison.
+pub struct Page<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// Its file; none is written without.
+    pub out: Option<&'a Path>,
+    /// What failed.
+    pub failed: Vec<Section>,
+}
+
+/// Writes the page, if one was asked for, and prints. `folders` are those of the runs, in their order.
 ///
 /// # Errors
 /// Output that cannot be written.
-pub fn finish(compared: &Compared, out: Option<&Path>, title: &str, extra: Vec<Section>, json: bool) -> Result<()> {
-    if let Some(path) = out {
-        write_file(path, &report_of(compared, title, extra)?.to_html())?;
+pub fn finish(compared: &Compared, runs: &[Run], folders: &[PathBuf], page: Page<'_>, json: bool) -> Result<()> {
+    // In the order of the ranking.
+    let folder_of = |name: &str| runs.iter().position(|run| run.name == name).map(|place| folders[place].as_path());
+    let ranked = compared.runs.iter().filter_map(|side| Some((side.name.as_str(), folder_of(&side.name)?)));
+    let questions = sections::questions(ranked);
+    if let Some(path) = page.out {
+        let mut extra = page.failed;
+        extra.extend(questions.clone().map(|table| Section {
+            title: "How far off is each question?".into(),
+            tables: vec![table],
+            ..Section::default()
+        }));
+        extra.extend(sections::losses(runs));
+        write_file(path, &report_of(compared, page.title, extra)?.to_html())?;
         eprintln!("wrote {}", path.display());
     }
     let mut output = Output::standard();
     if json {
         output.json(compared)?;
     } else {
-        print(&mut output, compared)?;
+        print(&mut output, compared, questions)?;
     }
     output.flush()
 }
 
-fn print(output: &mut Output, compared: &Compared) -> Result<()> {
+fn print(output: &mut Output, compared: &Compared, questions: Option<Table>) -> Result<()> {
     output.line(&compared.verdict.sentence)?;
-    for table in [ranking(compared), pairs(compared)] {
+    for table in [ranking(compared), calibrations(compared)]
+        .into_iter()
+        .chain(balance(compared))
+        .chain(questions)
+        .chain([pairs(compared)])
+    {
         output.line("")?;
         output.line(&table.caption)?;
         print_table(output, &table)?;

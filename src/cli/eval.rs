@@ -169,7 +169,10 @@ fn ask(arguments: &Arguments, set: &QuestionSet, json: bool) -> Result<()> {
 }
 
 /// The place of the run's predictions, if nothing stands there that should be kept.
-fn free(folder: &Path, overwrite: bool) -> Result<PathBuf> {
+///
+/// # Errors
+/// A run that nobody asked to replace.
+pub fn free(folder: &Path, overwrite: bool) -> Result<PathBuf> {
     let path = folder.join("predictions.jsonl");
     if path.exists() && !overwrite {
         return Err(Error::usage("there is a run in this folder already")

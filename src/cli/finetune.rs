@@ -10,16 +10,17 @@ use indicatif::ProgressBar;
 use super::classify::{load, read_task};
 use super::output::{Output, percent};
 use super::statistics::write_file;
-use super::{input, progress, store};
+use super::{input, progress, questions, store};
 use crate::chart::Picture as _;
-use crate::classify::quietly;
+use crate::classify::{Classifier, PreparedTask, quietly};
 use crate::dataset::{Dataset, Example, duplicates, split};
 use crate::engine::adapter::Projection;
 use crate::engine::{Cancel, Choice, Control};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::task::questions::QuestionSet;
 use crate::task::{BiasMethod, Task};
 use crate::train::log::Record;
-use crate::train::{self, Criterion, Event, Inputs, Outcome, Settings};
+use crate::train::{self, Asked, Criterion, Event, Inputs, Outcome, Settings};
 
 /// What the command takes.
 #[derive(clap::Args)]
@@ -157,17 +158,19 @@ impl Hyper {
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let settings = arguments.settings.read(arguments.reading.seed())?;
     prepare_folder(arguments)?;
-    let task = read_task(&arguments.task)?;
+    let wanted = Wanted::read(&arguments.task)?;
     let (training, validation) = data(arguments)?;
-    warn(&task, &training, &validation);
+    warn(wanted.labels(), &training, &validation);
     let model_sha256 = store::model_sha256(&arguments.model)?;
     let classifier = load(&arguments.model, Choice::Cpu)?;
-    let prepared = pollster::block_on(quietly(async |control| classifier.prepare(&task, control).await))?;
-    classifier.report(&prepared).warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
+    let prepared = wanted.prepare(&classifier)?;
+    let asked: Vec<Asked<'_>> =
+        prepared.iter().map(|(question, task)| Asked { question: question.as_deref(), task }).collect();
     let inputs = Inputs {
         classifier: &classifier,
-        task: &prepared,
+        asked: &asked,
         model_sha256: &model_sha256,
+        task_sha256: &wanted.sha256(),
         model_name: &arguments.model,
         training: &training.examples,
         validation: &validation.examples,
@@ -178,6 +181,9 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let shown = |error: Error| match error.line {
         // A row's own error knows its line; only here is its file known.
         Some(_) => error.at_file(arguments.train.display().to_string()),
+        None if error.kind == Kind::Resource && error.help.is_none() => {
+            error.help("make room and go on with --resume: what was learned up to the last whole epoch is kept")
+        }
         None => error,
     };
     let bar = progress::bar("lower layers", progress::Unit::Rows);
@@ -198,6 +204,52 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         false => print(&mut output, &outcome)?,
     }
     output.flush()
+}
+
+/// What is to be learned: a task, or several questions about each text.
+enum Wanted {
+    Task(Box<Task>),
+    Questions(Box<QuestionSet>),
+}
+
+impl Wanted {
+    fn read(name: &str) -> Result<Self> {
+        match questions::read(name)? {
+            Some(set) => Ok(Self::Questions(Box::new(set))),
+            None => Ok(Self::Task(Box::new(read_task(name)?))),
+        }
+    }
+
+    /// The task, or what the questions' tasks have in common.
+    fn labels(&self) -> &Task {
+        match self {
+            Self::Task(task) => task,
+            Self::Questions(set) => &set.task,
+        }
+    }
+
+    fn sha256(&self) -> String {
+        match self {
+            Self::Task(task) => task.sha256(),
+            Self::Questions(set) => set.sha256(),
+        }
+    }
+
+    /// The tasks, made ready, with the names of their questions.
+    fn prepare(&self, classifier: &Classifier) -> Result<Vec<(Option<String>, PreparedTask)>> {
+        let ready = |task: &Task| pollster::block_on(quietly(async |control| classifier.prepare(task, control).await));
+        let prepared: Vec<_> = match self {
+            Self::Task(task) => vec![(None, ready(task)?)],
+            Self::Questions(set) => (set.questions.iter())
+                .map(|question| Ok((Some(question.name.clone()), ready(&set.task_of(question))?)))
+                .collect::<Result<_>>()?,
+        };
+        // What is to be said of one question's labels is to be said of all.
+        if let Some((_, task)) = prepared.first() {
+            classifier.report(task).warnings.iter().for_each(|warning| eprintln!("note: {warning}"));
+        }
+        Ok(prepared)
+    }
 }
 
 /// Makes the folder, unless a fine-tune stands in it that nobody asked to replace or to go on with.
@@ -289,12 +341,13 @@ fn print(output: &mut Output, outcome: &Outcome) -> Result<()> {
     let row =
         |name: &str, before: f64, after: f64| vec![name.to_owned(), format!("{before:.4}"), format!("{after:.4}")];
     let (before, best) = (&outcome.before, &outcome.best);
-    let rows = vec![
+    let mut rows = vec![
         row("log loss", before.log_loss, best.log_loss),
         row("macro-F1", before.macro_f1, best.macro_f1),
         row("accuracy", before.accuracy, best.accuracy),
         row("ECE", before.ece, best.ece),
     ];
+    rows.extend(before.mse.zip(best.mse).map(|(before, best)| row("mean squared error", before, best)));
     output.table(&["validation", "before", "after"], &rows)?;
     output.line(&format!(
         "epoch {} of {}{}; {} layers, {} trained numbers, {:.0} s, {:.0} tokens/s; adapter SHA-256 {}",

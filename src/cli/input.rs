@@ -213,6 +213,11 @@ impl Arguments {
         Self { text_field, label_field, label_from, strict: false, limit, seed }
     }
 
+    /// The same for rows of which all are wanted.
+    pub fn without_limit(self) -> Self {
+        Self { limit: None, ..self }
+    }
+
     /// Whether the first bad row ends it.
     pub fn strict(&self) -> bool {
         self.strict

@@ -153,14 +153,21 @@ mod tests {
 
     use super::*;
     use crate::classify::quietly;
-    use crate::engine::{Engine, PackedBatch, Prefix, Query};
+    use crate::engine::gpu::device::Adapter as Graphics;
+    use crate::engine::{Choice, Engine, PackedBatch, Prefix, Query, Rung};
 
     const TINY: &[u8] = include_bytes!("../../models/tiny.gguf");
 
     fn next_tokens(bytes: &[u8], adapter: Option<Adapter>) -> Vec<f64> {
+        next_tokens_on(Choice::Cpu, bytes, adapter)
+    }
+
+    fn next_tokens_on(choice: Choice, bytes: &[u8], adapter: Option<Adapter>) -> Vec<f64> {
         pollster::block_on(quietly(async |control| {
-            let mut engine = Engine::load(&mut GgufFile::open(Cursor::new(bytes)).unwrap(), control).await.unwrap();
+            let mut file = GgufFile::open(Cursor::new(bytes)).unwrap();
+            let mut engine = Engine::load_on(choice, &mut file, control).await.unwrap();
             engine.set_adapter(adapter).unwrap();
+            assert_eq!(engine.gpu().is_some(), choice.wants_gpu(), "{:?}", engine.backend());
             let mut prefix = Prefix::empty(engine.config());
             engine.extend(&mut prefix, &[1, 2, 3], control).await.unwrap();
             let batch = PackedBatch::of([&[4_u32, 5, 6][..], &[7, 8]]).unwrap();
@@ -200,6 +207,25 @@ mod tests {
         let quantized = merge(&mut file, &adapter, None, Vec::new()).unwrap();
         assert!(quantized.len() < TINY.len() + 1024);
         assert!(mean(&beside, &next_tokens(&quantized, None)) < mean(&base, &beside));
+    }
+
+    #[test]
+    fn an_adapter_beside_the_base_on_a_graphics_device_equals_a_merged_model_there() {
+        let Some(graphics) = pollster::block_on(Graphics::find()) else {
+            assert!(std::env::var_os("CI").is_none(), "a graphics adapter is needed in CI: Mesa's lavapipe will do");
+            return eprintln!("skipped: there is no graphics adapter here");
+        };
+        let mut file = GgufFile::open(Cursor::new(TINY)).unwrap();
+        let adapter = adapter(&file);
+        let merged = merge(&mut file, &adapter, Some(QuantizedType::F32), Vec::new()).unwrap();
+        let mean = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / a.len() as f64;
+        let right = next_tokens_on(Choice::Rung(Rung::Float32), &merged, None);
+        for rung in Rung::ALL.into_iter().filter(|rung| graphics.lacks(*rung).is_none()) {
+            let beside = next_tokens_on(Choice::Rung(rung), TINY, Some(adapter.clone()));
+            let base = next_tokens_on(Choice::Rung(rung), TINY, None);
+            assert!(mean(&base, &right) > 0.05, "{rung:?}: the adapter says something: {}", mean(&base, &right));
+            assert!(mean(&beside, &right) < 0.002, "{rung:?}: {}", mean(&beside, &right));
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod manifest;
 mod merge;
 pub mod model;
 mod output;
+mod probe;
 mod progress;
 mod questions;
 mod run_folder;
@@ -61,6 +62,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Make a model good at a task: train a low-rank adapter on labelled rows.
     Finetune(finetune::Arguments),
+    /// Learn from labelled rows in seconds: a logistic regression on the model's last hidden state.
+    Probe(probe::Arguments),
     /// Make one ordinary model file of a model and an adapter.
     Merge(merge::Arguments),
     /// Runs side by side on the same rows: ranked, tested, with a page of pictures.
@@ -104,6 +107,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Eval(arguments) => eval::run(&arguments, json),
         Command::Finetune(arguments) => finetune::run(&arguments, json),
+        Command::Probe(arguments) => probe::run(&arguments, json),
         Command::Merge(arguments) => merge::run(&arguments, json),
         Command::Compare(arguments) => compare::run(&arguments, json),
         Command::Sweep(arguments) => sweep::run(&arguments, json),

@@ -6,6 +6,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::compare::QUESTIONS_FILE;
 use super::input::Rows;
 use super::output::{Output, one_line};
 use super::run_folder;
@@ -133,7 +134,7 @@ pub fn eval(
     let questions = outcomes.into_iter().map(|(name, rows)| (name, quality(&rows, resampling))).collect();
     let evaluated = Evaluated { run, questions };
     let text = serde_json::to_string_pretty(&evaluated.questions).map_err(|e| Error::internal(e.to_string()))?;
-    write_file(&folder.join("questions.json"), &(text + "\n"))?;
+    write_file(&folder.join(QUESTIONS_FILE), &(text + "\n"))?;
     eprintln!("wrote {}: predictions.jsonl, metrics.json, questions.json, report.html", folder.display());
     let mut output = Output::standard();
     match json {

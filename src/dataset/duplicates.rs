@@ -54,6 +54,13 @@ pub fn across(fitted: &[Example], tested: &[Example]) -> Vec<usize> {
     (0..tested.len()).filter(|&row| known.contains(tested[row].text.trim())).collect()
 }
 
+/// The rows of `fitted` whose text does not stand in `tested`: what may be learned from.
+pub fn without(mut fitted: Vec<Example>, tested: &[Example]) -> Vec<Example> {
+    let seen: HashSet<&str> = tested.iter().map(|example| example.text.trim()).collect();
+    fitted.retain(|example| !seen.contains(example.text.trim()));
+    fitted
+}
+
 /// What a user should know before anything is computed with these rows, as sentences.
 pub fn warnings(examples: &[Example]) -> Vec<String> {
     let mut warnings = Vec::new();

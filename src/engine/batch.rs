@@ -80,6 +80,8 @@ pub struct SegmentScores {
     pub gathered: Vec<f64>,
     /// The most likely tokens with their natural-log probabilities, most likely first, ties by id.
     pub top: Vec<(u32, f64)>,
+    /// What the head read: the last row, normed. Empty where a graphics device has computed, which keeps it.
+    pub last_row: Vec<f32>,
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub mod weights;
 use std::borrow::Cow;
 use std::io::{Read, Seek};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::adapter::Adapter;
 pub use self::batch::{PackedBatch, Query, SegmentScores};
@@ -27,7 +27,8 @@ pub use self::config::ModelConfig;
 use self::cpu::CpuModel;
 use self::cpu::attention::KeysAndValues;
 use self::cpu::instructions::Set;
-use self::gpu::{DevicePrefix, GpuModel};
+pub use self::gpu::rung::Rung;
+use self::gpu::{DeviceAdapter, DevicePrefix, GpuModel};
 pub use self::ladder::Choice;
 use self::ladder::Upper;
 use crate::error::{Error, Kind, Result};
@@ -104,15 +105,26 @@ pub struct Prefix {
     layers: Vec<KeysAndValues>,
     /// The same on the graphics device.
     device: Option<Arc<DevicePrefix>>,
-    /// The same for the processor, once a batch had to go on there.
-    fallback: Arc<Mutex<Option<Arc<Prefix>>>>,
+    /// The same elsewhere, once a batch had to go on there.
+    copies: Arc<Mutex<Copies>>,
+}
+
+/// A prefix, computed again where it was not computed first.
+#[derive(Debug, Default)]
+struct Copies {
+    processor: Option<Arc<Prefix>>,
+    device: Option<Arc<DevicePrefix>>,
 }
 
 impl Prefix {
     /// A prefix without tokens for a model of this shape.
     pub fn empty(config: &ModelConfig) -> Self {
         let layers = vec![Default::default(); config.layers];
-        Self { tokens: Vec::new(), adapter: None, layers, device: None, fallback: Arc::default() }
+        Self { tokens: Vec::new(), adapter: None, layers, device: None, copies: Arc::default() }
+    }
+
+    fn copies(&self) -> MutexGuard<'_, Copies> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Number of tokens.
@@ -146,8 +158,8 @@ impl Prefix {
 /// A loaded model, ready to score.
 pub struct Engine {
     config: ModelConfig,
-    cpu: CpuModel,
-    upper: Upper,
+    cpu: Arc<CpuModel>,
+    upper: Arc<Upper>,
     /// The adapter in use, with its SHA-256.
     adapter: Option<(Adapter, Arc<str>)>,
 }
@@ -172,8 +184,8 @@ impl Engine {
     ) -> Result<Self> {
         let config = ModelConfig::from_gguf(&file.metadata)?;
         let cpu = CpuModel::load(file, &config, control).await?;
-        let upper = Upper::climb(choice, file, &config, &cpu, control).await?;
-        Ok(Self { config, cpu, upper, adapter: None })
+        let upper = Upper::climb(choice, &config, &cpu, control).await?;
+        Ok(Self { config, cpu: Arc::new(cpu), upper: Arc::new(upper), adapter: None })
     }
 
     /// The model's description.
@@ -197,9 +209,26 @@ impl Engine {
         Ok(())
     }
 
+    /// The same model with another adapter, or none, beside this one: they share the base's weights, so this takes a
+    /// moment and no memory but the adapter's.
+    ///
+    /// # Errors
+    /// As [`Self::set_adapter`].
+    pub fn with_adapter(&self, adapter: Option<Adapter>) -> Result<Self> {
+        let (cpu, upper) = (Arc::clone(&self.cpu), Arc::clone(&self.upper));
+        let mut engine = Self { config: self.config.clone(), cpu, upper, adapter: None };
+        engine.set_adapter(adapter)?;
+        Ok(engine)
+    }
+
     /// The adapter in use.
     pub fn adapter(&self) -> Option<&Adapter> {
         self.adapter.as_ref().map(|(adapter, _)| adapter)
+    }
+
+    /// The adapter in use, on the device.
+    fn adapter_on(&self, gpu: &GpuModel) -> Option<Arc<DeviceAdapter>> {
+        self.adapter.as_ref().map(|(adapter, hash)| gpu.adapter(hash, adapter))
     }
 
     /// SHA-256 of the adapter in use, in lower-case hex.
@@ -214,17 +243,16 @@ impl Engine {
 
     /// The backend rung in use and why.
     pub fn backend(&self) -> (String, String) {
-        let reason = match self.adapter {
-            Some(_) => "adapters are applied by the processor".to_owned(),
-            None => self.upper.reason(),
-        };
-        let cpu = || (format!("CPU {}", Set::in_use().name()), format!("exact: 16-bit activations; {reason}"));
-        self.upper.name().filter(|_| self.adapter.is_none()).map_or_else(cpu, |name| (name, reason.clone()))
+        let reason = self.upper.reason();
+        match self.upper.name() {
+            Some(name) => (name, reason),
+            None => (format!("CPU {}", Set::in_use().name()), format!("exact: 16-bit activations; {reason}")),
+        }
     }
 
-    /// The model on the graphics device, if it is in use: adapters are applied by the processor.
+    /// The model on the graphics device, if it is in use.
     pub fn gpu(&self) -> Option<Arc<GpuModel>> {
-        self.upper.model().filter(|_| self.adapter.is_none())
+        self.upper.model()
     }
 
     /// Bytes of weights in memory.
@@ -237,11 +265,6 @@ impl Engine {
         self.gpu().map_or(PASS_TOKENS, |gpu| gpu.pass_tokens())
     }
 
-    /// The graphics device's model, if it can go on from this prefix.
-    fn gpu_after(&self, prefix: &Prefix) -> Option<Arc<GpuModel>> {
-        self.gpu().filter(|_| prefix.is_empty() || prefix.device.is_some())
-    }
-
     /// Extends a prefix by tokens; `control` hears of tokens. On an error the prefix holds the passes that were done.
     ///
     /// # Errors
@@ -249,6 +272,7 @@ impl Engine {
     pub async fn extend(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
         self.check_context(prefix.len() + tokens.len())?;
         self.check_prefix(prefix)?;
+        self.upper.recover(&self.config, &self.cpu, control).await?;
         prefix.adapter = self.adapter.as_ref().map(|(_, hash)| hash.clone());
         let mut rest = tokens;
         while !rest.is_empty() {
@@ -265,16 +289,20 @@ impl Engine {
 
     /// One pass of [`Self::extend`]; an error leaves the prefix as it was.
     async fn extend_by(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
-        if let Some(gpu) = self.gpu_after(prefix) {
-            let longer = gpu.extend(&self.config, prefix.device.as_deref(), tokens, control).await?;
+        if let Some(gpu) = self.gpu() {
+            let before = self.on_device(&gpu, prefix, control).await?;
+            let adapter = self.adapter_on(&gpu);
+            let longer = gpu.extend(&self.config, adapter.as_deref(), before.as_deref(), tokens, control).await?;
+            prefix.layers = vec![Default::default(); self.config.layers];
             prefix.tokens.extend_from_slice(tokens);
             prefix.device = Some(Arc::new(longer));
-            prefix.fallback = Arc::default();
+            prefix.copies = Arc::default();
             return Ok(());
         }
         if prefix.device.is_some() {
             *prefix = self.on_processor(prefix, control).await?.into_owned();
         }
+        prefix.copies = Arc::default();
         self.cpu.extend(&self.config, self.adapter(), prefix, tokens, control).await
     }
 
@@ -283,7 +311,7 @@ impl Engine {
         if prefix.device.is_none() {
             return Ok(Cow::Borrowed(prefix));
         }
-        let kept = prefix.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = prefix.copies().processor.clone();
         if let Some(kept) = kept {
             return Ok(Cow::Owned((*kept).clone()));
         }
@@ -291,8 +319,32 @@ impl Engine {
         for pass in prefix.tokens.chunks(PASS_TOKENS) {
             self.cpu.extend(&self.config, self.adapter(), &mut again, pass, control).await?;
         }
-        *prefix.fallback.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(again.clone()));
+        prefix.copies().processor = Some(Arc::new(again.clone()));
         Ok(Cow::Owned(again))
+    }
+
+    /// A prefix as the device needs it: computed again, once, where the processor or a device that was lost has it.
+    async fn on_device(
+        &self,
+        gpu: &GpuModel,
+        prefix: &Prefix,
+        control: &mut Control<'_>,
+    ) -> Result<Option<Arc<DevicePrefix>>> {
+        if prefix.is_empty() {
+            return Ok(None);
+        }
+        let copy = prefix.copies().device.clone();
+        if let Some(kept) = prefix.device.iter().chain(&copy).find(|kept| kept.is_of(gpu)) {
+            return Ok(Some(Arc::clone(kept)));
+        }
+        let adapter = self.adapter_on(gpu);
+        let mut again: Option<Arc<DevicePrefix>> = None;
+        for pass in prefix.tokens.chunks(gpu.pass_tokens()) {
+            let longer = gpu.extend(&self.config, adapter.as_deref(), again.as_deref(), pass, control).await?;
+            again = Some(Arc::new(longer));
+        }
+        prefix.copies().device.clone_from(&again);
+        Ok(again)
     }
 
     /// Next-token distributions after each segment, in order; `control` hears of tokens.
@@ -310,6 +362,7 @@ impl Engine {
         for segment in 0..batch.segments() {
             self.check_context(prefix.len() + batch.segment(segment).len())?;
         }
+        self.upper.recover(&self.config, &self.cpu, control).await?;
         let total = batch.tokens().len() as u64;
         let mut scores = Vec::with_capacity(batch.segments());
         while scores.len() < batch.segments() {
@@ -362,10 +415,13 @@ impl Engine {
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
-        if let Some(gpu) = self.gpu_after(prefix)
-            && let Some(scores) = gpu.score(&self.config, prefix.device.as_deref(), batch, query, control).await?
-        {
-            return Ok(scores);
+        if let Some(gpu) = self.gpu() {
+            let before = self.on_device(&gpu, prefix, control).await?;
+            let adapter = self.adapter_on(&gpu);
+            let (adapter, before) = (adapter.as_deref(), before.as_deref());
+            if let Some(scores) = gpu.score(&self.config, adapter, before, batch, query, control).await? {
+                return Ok(scores);
+            }
         }
         let prefix = self.on_processor(prefix, control).await?;
         self.cpu.score(&self.config, self.adapter(), &prefix, batch, query, control).await

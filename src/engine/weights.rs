@@ -1,8 +1,8 @@
 //! The tensors a decoder needs, by role, checked against its [`ModelConfig`] as they are read.
 //!
-//! Both backends load through here: the names, the shapes and what is optional are decided once. Matrices become
-//! whatever the backend makes of a tensor's bytes (`M`); vectors are small and become float32. One tensor is in memory
-//! at a time besides what the backend keeps.
+//! The names, the shapes and what is optional are decided here, once. Matrices become whatever a backend makes of a
+//! tensor's bytes (`M`); vectors are small and become float32. One tensor is in memory at a time besides what the
+//! backend keeps. A second backend copies the first one's ([`Source`]), without the file.
 
 use std::io::{Read, Seek};
 
@@ -10,7 +10,7 @@ use crate::engine::Control;
 use crate::engine::adapter::Projection;
 use crate::engine::config::ModelConfig;
 use crate::error::{Error, Kind, Result};
-use crate::gguf::{GgufFile, QuantizedType, dequantize_row};
+use crate::gguf::{GgufFile, Group, QuantizedType, dequantize_row};
 
 /// All weights of a decoder.
 pub struct WeightsOf<M> {
@@ -84,6 +84,69 @@ impl<M> WeightsOf<M> {
         let layers =
             self.layers.iter().flat_map(|l| [&l.query, &l.key, &l.value, &l.attention_output, &l.gate, &l.up, &l.down]);
         std::iter::once(&self.embedding).chain(&self.output).chain(layers)
+    }
+}
+
+/// How a matrix's numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Integers with scales and minima.
+    Integers {
+        /// Four (unsigned) or eight (signed).
+        bits: u32,
+        /// Columns that share a scale and a minimum: 16 or 32.
+        span: usize,
+    },
+    /// Floats, as the file has them.
+    Floats(QuantizedType),
+}
+
+/// A matrix that another backend can copy: with its numbers in memory, a device needs no file.
+pub trait Source {
+    /// Number of outputs.
+    fn rows(&self) -> usize;
+    /// Number of inputs.
+    fn columns(&self) -> usize;
+    /// How its numbers are stored.
+    fn form(&self) -> Form;
+    /// Calls `each(index, group)` for the groups of a row; does nothing for floats.
+    fn groups(&self, row: usize, each: &mut dyn FnMut(usize, &Group));
+    /// The bytes of a row of floats; empty for integers.
+    fn floats(&self, row: usize) -> &[u8];
+}
+
+impl<M> WeightsOf<M> {
+    /// The same weights with other matrices, made one after the other by `make`.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub async fn copy<N>(&self, mut make: impl AsyncFnMut(&M) -> Result<N>) -> Result<WeightsOf<N>> {
+        let embedding = make(&self.embedding).await?;
+        let output = match &self.output {
+            Some(output) => Some(make(output).await?),
+            None => None,
+        };
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            layers.push(LayerWeights {
+                attention_norm: layer.attention_norm.clone(),
+                query: make(&layer.query).await?,
+                query_bias: layer.query_bias.clone(),
+                query_norm: layer.query_norm.clone(),
+                key: make(&layer.key).await?,
+                key_bias: layer.key_bias.clone(),
+                key_norm: layer.key_norm.clone(),
+                value: make(&layer.value).await?,
+                value_bias: layer.value_bias.clone(),
+                attention_output: make(&layer.attention_output).await?,
+                feed_forward_norm: layer.feed_forward_norm.clone(),
+                gate: make(&layer.gate).await?,
+                up: make(&layer.up).await?,
+                down: make(&layer.down).await?,
+            });
+        }
+        let (output_norm, rope_factors) = (self.output_norm.clone(), self.rope_factors.clone());
+        Ok(WeightsOf { embedding, output, output_norm, rope_factors, layers })
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod calibration;
 pub mod compare;
 pub mod pictures;
+pub mod probe;
 pub mod questions;
 pub mod report;
 pub mod rows;

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::comparison::{CompareRequest, ComparisonReport, ProbeReport, ProbeRequest};
 use crate::chart::{Report, Table};
 use crate::dataset::{Example, Layout, Options};
 use crate::error::Error;
@@ -51,6 +52,10 @@ pub enum StudyRequest {
         /// What the predictions were made with.
         bound_to: Binding,
     },
+    /// Compare runs of a project on the rows that all of them have. Answered with `Compared`.
+    Compare(Box<CompareRequest>),
+    /// Train a probe on what a run has computed; progress comes while it does. Answered with `Probed`.
+    Probe(Box<ProbeRequest>),
     /// Keep a text under a name, for the next visit. Answered with `Kept`.
     Keep {
         /// The name.
@@ -75,6 +80,11 @@ pub enum StudyRequest {
         /// The names; what is not there is gone already.
         names: Vec<String>,
     },
+    /// Remove everything that was kept under a name that begins so. Answered with `Kept`.
+    RemoveAll {
+        /// The beginning.
+        beginning: String,
+    },
     /// Say what is kept. Answered with `Usage`.
     Usage,
     /// Remove everything that was kept. Answered with `Kept`.
@@ -93,6 +103,10 @@ pub enum StudyReply {
     Examined(Box<Examination>),
     /// A calibrator was fitted.
     Calibrated(Box<CalibrationReport>),
+    /// Runs were compared.
+    Compared(Box<ComparisonReport>),
+    /// A probe was trained, or cannot be yet.
+    Probed(Box<ProbeReport>),
     /// It is done.
     Kept,
     /// What is kept: names with their size in bytes.

@@ -193,10 +193,26 @@ pub struct CrossFitted {
 /// # Errors
 /// Rows that do not belong together, too few of them, or of fewer than two labels.
 pub fn cross_fit(data: &Labelled<'_>, keys: Option<Vec<u64>>, folds: usize, seed: u64) -> Result<CrossFitted> {
+    cross_fit_watched(data, keys, folds, seed, &mut |_, _| {})
+}
+
+/// [`cross_fit`], telling `progress` how many of how many probes are chosen and fitted.
+///
+/// # Errors
+/// As [`cross_fit`].
+pub fn cross_fit_watched(
+    data: &Labelled<'_>,
+    keys: Option<Vec<u64>>,
+    folds: usize,
+    seed: u64,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<CrossFitted> {
     data.check()?;
     let folds = folds_of(data, keys, folds, seed)?;
+    let whole = Some(folds.count() as u64 + 1);
     let mut log_shares = vec![0.0; data.truth.len() * data.classes];
     for fold in 0..folds.count() {
+        progress(fold as u64, whole);
         let train = folds.train(fold);
         let penalty = choose_penalty(data, &train, &folds)?;
         let probe = Probe::fit(data, &train, penalty)?;
@@ -204,6 +220,7 @@ pub fn cross_fit(data: &Labelled<'_>, keys: Option<Vec<u64>>, folds: usize, seed
             log_shares[row * data.classes..][..data.classes].copy_from_slice(&probe.log_shares(data.row(row))?);
         }
     }
+    progress(folds.count() as u64, whole);
     let all: Vec<usize> = (0..data.truth.len()).collect();
     let penalty = choose_penalty(data, &all, &folds)?;
     Ok(CrossFitted { log_shares, probe: Probe::fit(data, &all, penalty)? })

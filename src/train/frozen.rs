@@ -6,10 +6,10 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::sequences::{Sequence, Sequences};
-use crate::classify::PreparedTask;
+use super::sequences::{NO_BEGINNING, Sequence, Sequences};
 use crate::engine::config::ModelConfig;
 use crate::engine::cpu::CpuModel;
 use crate::engine::{Control, PackedBatch, Prefix};
@@ -22,8 +22,6 @@ const PASS_TOKENS: usize = 512;
 pub struct Frozen<'a> {
     config: &'a ModelConfig,
     model: &'a CpuModel,
-    /// The shared prefix's rows: tokens × width.
-    prefix: Vec<f32>,
     kept: Option<Kept>,
 }
 
@@ -31,8 +29,10 @@ pub struct Frozen<'a> {
 struct Kept {
     path: PathBuf,
     file: File,
-    /// Where each sequence begins, in numbers, and the end.
-    starts: Vec<u64>,
+    /// Where each beginning's rows are, in numbers; nowhere for one that no sequence has.
+    beginnings: Vec<Range<u64>>,
+    /// Where each sequence's rows are.
+    sequences: Vec<Range<u64>>,
 }
 
 impl Drop for Kept {
@@ -49,21 +49,12 @@ impl<'a> Frozen<'a> {
     pub async fn new(
         (config, model): (&'a ModelConfig, &'a CpuModel),
         first: usize,
-        task: &PreparedTask,
         sequences: &Sequences,
         path: &Path,
         control: &mut Control<'_>,
     ) -> Result<Self> {
-        let empty = Prefix::empty(config);
-        let prefix = match task.prefix().tokens() {
-            [] => Vec::new(),
-            tokens => {
-                let batch = PackedBatch::of([tokens])?;
-                model.rows_before(config, first, &empty, &batch, control).await?
-            }
-        };
         if first == 0 {
-            return Ok(Self { config, model, prefix, kept: None });
+            return Ok(Self { config, model, kept: None });
         }
         let at = |error: std::io::Error| {
             let error = Error::from(error).at_file(path.display().to_string());
@@ -71,58 +62,78 @@ impl<'a> Frozen<'a> {
         };
         let file = File::options().read(true).write(true).create(true).truncate(true).open(path).map_err(at)?;
         // From here on the file goes away with `kept`, whatever happens.
-        let mut kept = Kept { path: path.to_path_buf(), file, starts: vec![0] };
-        let total: usize = sequences.all.iter().map(|sequence| sequence.tokens.len()).sum();
-        let mut done = 0;
-        let order: Vec<usize> = (0..sequences.all.len()).collect();
+        let mut kept = Kept {
+            path: path.to_path_buf(),
+            file,
+            beginnings: vec![0..0; sequences.beginnings.len()],
+            sequences: Vec::with_capacity(sequences.all.len()),
+        };
         let mut out = BufWriter::with_capacity(1 << 20, &kept.file);
-        for pass in sequences.passes(&order, 0, PASS_TOKENS) {
-            let part = &sequences.all[pass];
-            let before = if part[0].shared { task.prefix() } else { &empty };
-            let batch = PackedBatch::of(part.iter().map(|sequence| sequence.tokens.as_slice()))?;
-            let rows = model.rows_before(config, first, before, &batch, control).await?;
+        let (mut end, mut done) = (0_u64, 0_u64);
+        let mut write = |rows: &[f32]| -> Result<Range<u64>> {
             let bytes: Vec<u8> = rows.iter().flat_map(|number| number.to_le_bytes()).collect();
             out.write_all(&bytes).map_err(at)?;
-            for Sequence { tokens, .. } in part {
-                kept.starts.push(kept.starts[kept.starts.len() - 1] + (tokens.len() * config.width) as u64);
+            end += rows.len() as u64;
+            Ok(end - rows.len() as u64..end)
+        };
+        let own: usize = sequences.all.iter().map(|sequence| sequence.tokens.len()).sum();
+        let total = (own + sequences.beginnings.iter().map(Vec::len).sum::<usize>()) as u64;
+        let order: Vec<usize> = (0..sequences.all.len()).collect();
+        let mut before = Prefix::empty(config);
+        let mut current = NO_BEGINNING;
+        for pass in sequences.passes(&order, PASS_TOKENS) {
+            let part = &sequences.all[pass];
+            if part[0].beginning != current {
+                current = part[0].beginning;
+                let tokens = &sequences.beginnings[current];
+                before = Prefix::empty(config);
+                if kept.beginnings[current].is_empty() && !tokens.is_empty() {
+                    let batch = PackedBatch::of([tokens.as_slice()])?;
+                    kept.beginnings[current] =
+                        write(&model.rows_before(config, first, &before, &batch, control).await?)?;
+                    done += tokens.len() as u64;
+                }
+                for tokens in tokens.chunks(PASS_TOKENS) {
+                    model.extend(config, None, &mut before, tokens, control).await?;
+                }
             }
-            done += batch.tokens().len();
-            control.report(done as u64, Some(total as u64));
+            let batch = PackedBatch::of(part.iter().map(|sequence| sequence.tokens.as_slice()))?;
+            let rows = model.rows_before(config, first, &before, &batch, control).await?;
+            let mut start = write(&rows)?.start;
+            for Sequence { tokens, .. } in part {
+                let numbers = (tokens.len() * config.width) as u64;
+                kept.sequences.push(start..start + numbers);
+                start += numbers;
+            }
+            done += batch.tokens().len() as u64;
+            control.report(done, Some(total));
         }
         out.flush().map_err(at)?;
         drop(out);
-        Ok(Self { config, model, prefix, kept: Some(kept) })
+        Ok(Self { config, model, kept: Some(kept) })
     }
 
-    /// The rows of a pass: the shared prefix's, if `shared`, then each sequence's.
+    /// The rows of a pass: the beginning's, then each sequence's.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn rows<'s>(
-        &mut self,
-        shared: bool,
-        sequences: impl Iterator<Item = (usize, &'s Sequence)>,
-    ) -> Result<Vec<f32>> {
-        let mut rows = if shared { self.prefix.clone() } else { Vec::new() };
-        for (index, sequence) in sequences {
-            match &mut self.kept {
-                None => {
-                    let start = rows.len();
-                    rows.resize(start + sequence.tokens.len() * self.config.width, 0.0);
-                    let places = rows[start..].chunks_exact_mut(self.config.width);
-                    for (token, place) in sequence.tokens.iter().zip(places) {
-                        self.model.weights().embedding.unpack_row(*token as usize, place);
-                    }
-                }
-                Some(kept) => {
-                    let (start, end) = (kept.starts[index], kept.starts[index + 1]);
-                    let mut bytes = vec![0; (end - start) as usize * 4];
-                    let read =
-                        kept.file.seek(SeekFrom::Start(start * 4)).and_then(|_| kept.file.read_exact(&mut bytes));
-                    read.map_err(|error| Error::from(error).at_file(kept.path.display().to_string()))?;
-                    rows.extend(bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)));
-                }
+    pub fn rows(&mut self, sequences: &Sequences, beginning: usize, of: &[usize]) -> Result<Vec<f32>> {
+        let Some(kept) = &mut self.kept else {
+            let tokens = of.iter().flat_map(|sequence| &sequences.all[*sequence].tokens);
+            let tokens: Vec<u32> = sequences.beginnings[beginning].iter().chain(tokens).copied().collect();
+            let mut rows = vec![0.0; tokens.len() * self.config.width];
+            for (token, place) in tokens.iter().zip(rows.chunks_exact_mut(self.config.width)) {
+                self.model.weights().embedding.unpack_row(*token as usize, place);
             }
+            return Ok(rows);
+        };
+        let mut rows = Vec::new();
+        let parts = std::iter::once(&kept.beginnings[beginning]).chain(of.iter().map(|at| &kept.sequences[*at]));
+        for part in parts {
+            let mut bytes = vec![0; (part.end - part.start) as usize * 4];
+            let read = kept.file.seek(SeekFrom::Start(part.start * 4)).and_then(|_| kept.file.read_exact(&mut bytes));
+            read.map_err(|error| Error::from(error).at_file(kept.path.display().to_string()))?;
+            rows.extend(bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)));
         }
         Ok(rows)
     }

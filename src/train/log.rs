@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::write_whole;
 use super::validation::Validation;
 use crate::error::{Error, Result};
 
@@ -67,8 +68,9 @@ impl Log {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(at(error)),
         };
-        let mut file = File::create(&path).map_err(at)?;
-        file.write_all(kept.as_bytes()).map_err(at)?;
+        // Whole or as it was: a full disk must not take the lines that are there.
+        write_whole(&path, kept.as_bytes())?;
+        let file = File::options().append(true).open(&path).map_err(at)?;
         let lines = kept.lines().count();
         Ok(Self { path, file, lines })
     }

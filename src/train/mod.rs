@@ -38,4 +38,5 @@ pub mod stack;
 pub mod validation;
 
 pub use self::run::{Event, Inputs, Outcome, finetune};
+pub use self::sequences::Asked;
 pub use self::settings::{Criterion, Settings};

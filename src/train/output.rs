@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use super::checkpoint::write_whole;
+use crate::engine::adapter::files::GGUF_FILE;
 use crate::engine::adapter::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::engine::adapter::{Adapter, gguf, peft};
 use crate::engine::config::ModelConfig;
 use crate::error::{Error, Result};
-
-/// File name of llama.cpp's format.
-pub const GGUF_FILE: &str = "adapter.gguf";
 
 /// Writes both formats; each file is there whole or as it was.
 ///

@@ -20,14 +20,14 @@ use super::output;
 use super::parameters::Parameters;
 use super::pieces::{Dropout, mixed};
 use super::rows::Rows;
-use super::sequences::{Sequences, TrainingRow};
+use super::sequences::{Asked, NO_BEGINNING, Sequences, TrainingRow};
 use super::settings::Settings;
 use super::stack::{Stack, Target};
 use super::validation::Validation;
-use crate::classify::{Classifier, PreparedTask};
+use crate::classify::Classifier;
 use crate::dataset::Example;
-use crate::engine::Control;
 use crate::engine::cpu::head::read_logits;
+use crate::engine::{Control, Query};
 use crate::error::{Error, Kind, Result};
 use crate::platform;
 use crate::stats::rows::log_share;
@@ -41,10 +41,12 @@ const STEP_LINES: usize = 400;
 pub struct Inputs<'a> {
     /// The model, without an adapter.
     pub classifier: &'a Classifier,
-    /// The task, made ready with it.
-    pub task: &'a PreparedTask,
+    /// The task, made ready with it; or several with the same labels, each with the name of its question.
+    pub asked: &'a [Asked<'a>],
     /// SHA-256 of the model's file.
     pub model_sha256: &'a str,
+    /// SHA-256 of the task or of all questions.
+    pub task_sha256: &'a str,
     /// What to call the model in the adapter.
     pub model_name: &'a str,
     /// Rows to learn from.
@@ -124,10 +126,10 @@ pub async fn finetune(
     let limit = inputs.limit_tokens.unwrap_or(usize::MAX).min(config.context);
     let limit = (limit, inputs.limit_tokens.is_some());
     let tokenizer = inputs.classifier.tokenizer();
-    let sequences = Sequences::new(inputs.task, tokenizer, inputs.training, inputs.validation, limit)?;
+    let sequences = Sequences::new(inputs.asked, tokenizer, inputs.training, inputs.validation, limit)?;
     let made_of = MadeOf {
         model_sha256: inputs.model_sha256.to_owned(),
-        task_sha256: inputs.task.task().sha256(),
+        task_sha256: inputs.task_sha256.to_owned(),
         data_sha256: data_sha256(&[inputs.training, inputs.validation]),
     };
     let checkpoint = Checkpoint::read(inputs.folder)?;
@@ -141,7 +143,7 @@ pub async fn finetune(
     let frozen = {
         let mut tell = |done, total: Option<u64>| observe(&Event::Preparing(done, total.unwrap_or(0)));
         let mut preparing = Control::new(control.cancel_flag(), &mut tell);
-        Frozen::new((config, model), first, inputs.task, &sequences, &kept, &mut preparing).await?
+        Frozen::new((config, model), first, &sequences, &kept, &mut preparing).await?
     };
     let pass_tokens = (PASS_BYTES / (layers * kept_numbers(config) * size_of::<f32>())).clamp(64, 2048);
     let stack = Stack::new(config, model, first);
@@ -178,22 +180,21 @@ pub async fn finetune(
         log.write(&record)?;
         observe(&Event::Recorded(&record));
     }
-    let steps_per_epoch = sequences.training.len().div_ceil(settings.batch);
-    let steps = steps_per_epoch * settings.epochs;
+    let units = sequences.units();
+    let steps = (1..=settings.epochs).map(|epoch| batches(&units, settings, epoch).len()).sum();
     let is_stale =
         |progress: &Progress| progress.best.is_some_and(|(best, _)| progress.epochs - best >= settings.patience);
     let (earlier, mut training_seconds, mut tokens_here) = (progress.seconds, 0.0, 0);
     while progress.epochs < settings.epochs && !is_stale(&progress) {
         let epoch = progress.epochs + 1;
         let epoch_started = platform::now();
-        let order = shuffled(sequences.training.len(), settings.seed, epoch);
-        let mut losses = Vec::with_capacity(steps_per_epoch);
+        let mut losses = Vec::new();
         let mut since = Since::default();
-        for rows in order.chunks(settings.batch) {
+        for rows in batches(&units, settings, epoch) {
             control.pace().await?;
             let step = optimizer.steps;
             let mut gradient = vec![0.0; parameters.values.len()];
-            let (loss, tokens) = run.step(&parameters, rows, step, &mut gradient)?;
+            let (loss, tokens) = run.step(&parameters, &rows, step, &mut gradient)?;
             let length = clip(&mut gradient, settings.clip);
             if !loss.is_finite() || !length.is_finite() {
                 return Err(diverged(step + 1, epoch, settings, &progress));
@@ -281,7 +282,7 @@ impl Run<'_> {
         let of: Vec<usize> = rows.iter().map(|row| row.sequence).collect();
         let (mut loss, mut tokens) = (0.0, 0);
         let settings = self.inputs.settings;
-        for (index, pass) in self.sequences.passes(&of, self.prefix(), self.pass_tokens).into_iter().enumerate() {
+        for (index, pass) in self.sequences.passes(&of, self.pass_tokens).into_iter().enumerate() {
             let (places, x) = self.enter(&of[pass.clone()])?;
             let weight = 1.0 / rows.len() as f32;
             let targets = rows[pass].iter().zip(&places.segments).flat_map(|(row, segment)| {
@@ -298,12 +299,12 @@ impl Run<'_> {
     }
 
     async fn validate(&mut self, parameters: &Parameters, control: &mut Control<'_>) -> Result<Validation> {
-        let task = self.inputs.task;
-        let query = task.query();
+        let asked = self.inputs.asked;
+        let query = everything(asked);
         let rows = &self.sequences.validation;
         let of: Vec<usize> = rows.iter().flat_map(|row| &row.sequences).copied().collect();
         let mut scores = Vec::with_capacity(of.len());
-        for pass in self.sequences.passes(&of, self.prefix(), self.pass_tokens) {
+        for pass in self.sequences.passes(&of, self.pass_tokens) {
             control.pace().await?;
             let (places, x) = self.enter(&of[pass])?;
             let wanted: Vec<usize> = places.segments.iter().map(|segment| segment.end - 1).collect();
@@ -311,28 +312,34 @@ impl Run<'_> {
             scores.extend(self.stack.each_logits(&last, |_, logits| read_logits(logits, &query)));
         }
         let mut shares = Vec::new();
-        for scores in scores.chunks(task.paths().len()) {
-            let logshares = log_share(&task.label_logprobs(&query, scores))?;
-            shares.extend(logshares.iter().map(|share| share.exp().clamp(0.0, 1.0)));
+        let mut rest = scores.as_slice();
+        for row in rows {
+            let (own, others) = rest.split_at(row.sequences.len());
+            rest = others;
+            let log_shares = log_share(&asked[row.asked].task.label_logprobs(&query, own))?;
+            shares.extend(log_shares.iter().map(|share| share.exp().clamp(0.0, 1.0)));
         }
         let truth: Vec<usize> = rows.iter().map(|row| row.label).collect();
-        let names: Vec<String> = task.task().labels.iter().map(|label| label.name.clone()).collect();
-        Validation::new(shares, &truth, &names)
+        let labels = asked.first().map_or(&[][..], |asked| &asked.task.task().labels);
+        Validation::new(shares, &truth, labels)
     }
 
     /// The rows of a pass over these sequences, as they enter the first trained layer.
-    fn enter(&mut self, sequences: &[usize]) -> Result<(Rows, Vec<f32>)> {
-        let all = &self.sequences.all;
-        let shared = sequences.first().is_some_and(|first| all[*first].shared);
-        let prefix = if shared { self.prefix() } else { 0 };
-        let rows = Rows::new(prefix, sequences.iter().map(|sequence| all[*sequence].tokens.len()));
-        let x = self.frozen.rows(shared, sequences.iter().map(|sequence| (*sequence, &all[*sequence])))?;
+    fn enter(&mut self, of: &[usize]) -> Result<(Rows, Vec<f32>)> {
+        let Sequences { all, beginnings, .. } = self.sequences;
+        let beginning = of.first().map_or(NO_BEGINNING, |first| all[*first].beginning);
+        let rows = Rows::new(beginnings[beginning].len(), of.iter().map(|sequence| all[*sequence].tokens.len()));
+        let x = self.frozen.rows(self.sequences, beginning, of)?;
         Ok((rows, x))
     }
+}
 
-    fn prefix(&self) -> usize {
-        self.inputs.task.prefix().len()
-    }
+/// What has to be read of distributions for any of the tasks.
+fn everything(asked: &[Asked<'_>]) -> Query {
+    let mut gather: Vec<u32> = asked.iter().flat_map(|asked| asked.task.query().gather).collect();
+    gather.sort_unstable();
+    gather.dedup();
+    Query { gather, top: 0 }
 }
 
 /// Steps since the last line of the metrics file.
@@ -367,10 +374,18 @@ fn diverged(step: usize, epoch: usize, settings: &Settings, progress: &Progress)
     ))
 }
 
-fn shuffled(count: usize, seed: u64, epoch: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(mixed(seed ^ mixed(epoch as u64))));
-    order
+/// The rows of each step of an epoch: units in a random order, as many as make a batch.
+fn batches(units: &[Vec<usize>], settings: &Settings, epoch: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<&Vec<usize>> = units.iter().collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(mixed(settings.seed ^ mixed(epoch as u64))));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for unit in order {
+        match batches.last_mut() {
+            Some(last) if last.len() + unit.len() <= settings.batch => last.extend(unit),
+            _ => batches.push(unit.clone()),
+        }
+    }
+    batches
 }
 
 fn data_sha256(parts: &[&[Example]]) -> String {

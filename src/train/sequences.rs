@@ -2,9 +2,11 @@
 //!
 //! The prompt is the task's own, token for token what classifying will see. What follows it is the label's first form, as
 //! far as the label trie needs it to tell labels apart: tokens beyond that would be learned without ever being read.
-//! Texts that repeat are one sequence.
+//!
+//! Sequences have a beginning in common, computed once for all of a pass: the task's shared prefix, or, where a file asks
+//! several questions about each text, everything up to the question. Texts that repeat are one sequence.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::classify::PreparedTask;
@@ -12,13 +14,25 @@ use crate::dataset::Example;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 
+/// The place of the beginning that has no tokens.
+pub const NO_BEGINNING: usize = 0;
+
+/// A task to learn; one of several, if the rows answer different questions about their texts.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The question's name: rows with this `group` answer it. `None` where there is one task for all rows.
+    pub question: Option<&'a str>,
+    /// The task, made ready.
+    pub task: &'a PreparedTask,
+}
+
 /// Tokens of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sequence {
-    /// The tokens; without the task's shared prefix where it begins with it.
+    /// The place of its beginning among [`Sequences::beginnings`].
+    pub beginning: usize,
+    /// The tokens after the beginning, at least one.
     pub tokens: Vec<u32>,
-    /// Whether the shared prefix comes before them.
-    pub shared: bool,
 }
 
 /// A row to learn from.
@@ -33,7 +47,9 @@ pub struct TrainingRow {
 /// A row to validate with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationRow {
-    /// Its sequences: the prompt, followed by each path of the label trie.
+    /// The place of its task.
+    pub asked: usize,
+    /// Its sequences: the prompt, followed by each path of the task's label trie.
     pub sequences: Vec<usize>,
     /// The place of its label among the task's.
     pub label: usize,
@@ -42,67 +58,118 @@ pub struct ValidationRow {
 /// All rows of a fine-tune.
 #[derive(Debug, Default)]
 pub struct Sequences {
+    /// What sequences begin with; the first has no tokens.
+    pub beginnings: Vec<Vec<u32>>,
     /// All different sequences.
     pub all: Vec<Sequence>,
     /// Rows to learn from.
     pub training: Vec<TrainingRow>,
-    /// Rows to validate with.
+    /// Rows to validate with, those of one beginning side by side.
     pub validation: Vec<ValidationRow>,
     known: HashMap<Sequence, usize>,
+    /// Of several questions: the beginning of each text.
+    of_text: HashMap<String, usize>,
+    /// Whether rows of one beginning are computed together: they are if that is a text.
+    together: bool,
+}
+
+/// How prompts are made.
+struct Prompts<'a> {
+    asked: &'a [Asked<'a>],
+    tokenizer: &'a Tokenizer,
+    limit: usize,
+    cut: bool,
 }
 
 impl Sequences {
     /// Tokenizes rows. A prompt longer than `limit` tokens is an error unless `cut` is set.
     ///
     /// # Errors
-    /// A label that the task does not have; a text that is too long; rows to learn from that are none, or all of one
-    /// label.
+    /// A label that the task does not have; a row that answers none of the questions; a text that is too long; rows to
+    /// learn from that are none, or all of one label.
     pub fn new(
-        task: &PreparedTask,
+        asked: &[Asked<'_>],
         tokenizer: &Tokenizer,
         training: &[Example],
         validation: &[Example],
         (limit, cut): (usize, bool),
     ) -> Result<Self> {
-        let mut sequences = Self::default();
-        let mut labels = std::collections::BTreeSet::new();
+        let prompts = Prompts { asked, tokenizer, limit, cut };
+        let together = asked.iter().any(|asked| asked.question.is_some());
+        let mut sequences = Self { beginnings: vec![Vec::new()], together, ..Self::default() };
+        let mut labels = BTreeSet::new();
+        // A token that goes on with no label: what follows an answer that another label's answer would go on from.
+        let end = tokenizer.encode("\n", false)?;
         for row in training {
+            let place = prompts.asked_by(row)?;
+            let task = asked[place].task;
             let label = label_of(task, row)?;
             labels.insert(label);
-            let answer = task.answer(label).to_vec();
+            let mut answer = task.answer(label).to_vec();
+            if task.answer_must_end(label) {
+                answer.extend(end.first());
+            }
             let (_, given) = answer.split_last().ok_or_else(|| Error::internal("a label has no tokens"))?;
-            let mut prompt = prompt(task, tokenizer, row, limit, cut)?;
-            prompt.extend_from_slice(given);
-            let sequence = sequences.add(task, &prompt);
+            let beginning = sequences.beginning(&prompts, row)?;
+            let prompt = [&prompts.of(place, row)?, given].concat();
+            let sequence = sequences.add(beginning, &prompt);
             sequences.training.push(TrainingRow { sequence, answer });
         }
         match labels.len() {
             0 => return Err(Error::input("there are no labelled rows to learn from")),
             1 => {
-                let only = &task.task().labels[labels.into_iter().next().unwrap_or_default()].name;
+                let only = &asked[0].task.task().labels[labels.into_iter().next().unwrap_or_default()].name;
                 return Err(Error::input(format!("all rows to learn from have the label {only:?}"))
                     .help("a classifier needs rows of at least two labels"));
             }
             _ => {}
         }
         for row in validation {
+            let place = prompts.asked_by(row)?;
+            let task = asked[place].task;
             let label = label_of(task, row)?;
-            let prompt = prompt(task, tokenizer, row, limit, cut)?;
-            let paths = task.paths().map(|path| [prompt.as_slice(), path].concat()).collect::<Vec<_>>();
-            let of_row = paths.iter().map(|tokens| sequences.add(task, tokens)).collect();
-            sequences.validation.push(ValidationRow { sequences: of_row, label });
+            let beginning = sequences.beginning(&prompts, row)?;
+            let prompt = prompts.of(place, row)?;
+            let paths = task.paths().map(|path| [&prompt, path].concat()).collect::<Vec<_>>();
+            let of_row = paths.iter().map(|tokens| sequences.add(beginning, tokens)).collect();
+            sequences.validation.push(ValidationRow { asked: place, sequences: of_row, label });
         }
         if validation.is_empty() {
-            return Err(Error::input("there are no labelled rows to validate with"));
+            return Err(Error::input("there are no labelled rows to validate with")
+                .help("give --valid FILE, or so many rows to learn from that a tenth of them is enough"));
         }
+        let Self { validation, all, .. } = &mut sequences;
+        validation.sort_by_key(|row| row.sequences.first().map_or(NO_BEGINNING, |first| all[*first].beginning));
         Ok(sequences)
     }
 
-    fn add(&mut self, task: &PreparedTask, tokens: &[u32]) -> usize {
-        let prefix = task.prefix().tokens();
-        let shared = !prefix.is_empty() && tokens.len() > prefix.len() && tokens.starts_with(prefix);
-        let own = if shared { &tokens[prefix.len()..] } else { tokens };
-        let sequence = Sequence { tokens: own.to_vec(), shared };
+    /// The beginning of a row's sequences.
+    fn beginning(&mut self, prompts: &Prompts<'_>, row: &Example) -> Result<usize> {
+        if let Some(known) = self.of_text.get(if self.together { row.text.as_str() } else { "" }) {
+            return Ok(*known);
+        }
+        let (name, tokens) = match self.together {
+            true => (row.text.as_str(), prompts.common(row)?),
+            false => ("", prompts.asked[0].task.prefix().tokens().to_vec()),
+        };
+        let place = match tokens.is_empty() {
+            true => NO_BEGINNING,
+            false => {
+                self.beginnings.push(tokens);
+                self.beginnings.len() - 1
+            }
+        };
+        self.of_text.insert(name.to_owned(), place);
+        Ok(place)
+    }
+
+    fn add(&mut self, beginning: usize, tokens: &[u32]) -> usize {
+        // A prompt whose text merges with the frame, or was cut, may begin otherwise.
+        let own = tokens.strip_prefix(self.beginnings[beginning].as_slice()).filter(|own| !own.is_empty());
+        let sequence = match own {
+            Some(own) => Sequence { beginning, tokens: own.to_vec() },
+            None => Sequence { beginning: NO_BEGINNING, tokens: tokens.to_vec() },
+        };
         let next = self.all.len();
         let place = *self.known.entry(sequence.clone()).or_insert(next);
         if place == next {
@@ -111,25 +178,78 @@ impl Sequences {
         place
     }
 
-    /// Splits a list of sequences into neighbours that make one pass: at most `most` tokens where more than one, and the
-    /// prefix shared by all or by none.
-    pub fn passes(&self, sequences: &[usize], prefix: usize, most: usize) -> Vec<Range<usize>> {
+    /// Rows to learn from that belong into one step: those about one text, if several questions are asked about it.
+    pub fn units(&self) -> Vec<Vec<usize>> {
+        let rows = 0..self.training.len();
+        if !self.together {
+            return rows.map(|row| vec![row]).collect();
+        }
+        let mut units: indexmap::IndexMap<usize, Vec<usize>> = indexmap::IndexMap::new();
+        rows.for_each(|row| units.entry(self.all[self.training[row].sequence].beginning).or_default().push(row));
+        // Rows without a beginning have nothing in common.
+        let alone = units.shift_remove(&NO_BEGINNING).unwrap_or_default();
+        units.into_values().chain(alone.into_iter().map(|row| vec![row])).collect()
+    }
+
+    /// Splits a list of sequences into neighbours that make one pass: of one beginning, and at most `most` tokens where
+    /// more than one.
+    pub fn passes(&self, sequences: &[usize], most: usize) -> Vec<Range<usize>> {
         let mut passes: Vec<Range<usize>> = Vec::new();
         let mut tokens = 0;
         for (at, sequence) in sequences.iter().enumerate() {
-            let Sequence { tokens: own, shared } = &self.all[*sequence];
+            let Sequence { tokens: own, beginning } = &self.all[*sequence];
             match passes.last_mut() {
-                Some(last) if tokens + own.len() <= most && self.all[sequences[last.start]].shared == *shared => {
+                Some(last) if tokens + own.len() <= most && self.all[sequences[last.start]].beginning == *beginning => {
                     last.end = at + 1;
                     tokens += own.len();
                 }
                 _ => {
                     passes.push(at..at + 1);
-                    tokens = own.len() + if *shared { prefix } else { 0 };
+                    tokens = own.len() + self.beginnings[*beginning].len();
                 }
             }
         }
         passes
+    }
+}
+
+impl Prompts<'_> {
+    /// The task that a row answers.
+    fn asked_by(&self, row: &Example) -> Result<usize> {
+        let answers = |asked: &Asked<'_>| asked.question.is_none() || asked.question == row.group.as_deref();
+        self.asked.iter().position(answers).ok_or_else(|| {
+            let names: Vec<&str> = self.asked.iter().filter_map(|asked| asked.question).collect();
+            Error::input(format!("the group {:?} is none of the questions", row.group.as_deref().unwrap_or_default()))
+                .at_line(row.line)
+                .in_field("group")
+                .help(format!("write one of {}: the question that the row's label answers", names.join(", ")))
+        })
+    }
+
+    /// A row's prompt in one of the tasks.
+    fn of(&self, place: usize, row: &Example) -> Result<Vec<u32>> {
+        let (tokens, truncated) = self.asked[place].task.prompt_ids(self.tokenizer, &row.text, self.limit)?;
+        match truncated {
+            Some(_) if !self.cut => {
+                Err(Error::input(format!("with this text the prompt is longer than {} tokens", self.limit))
+                    .at_line(row.line)
+                    .help("shorten the text, or give --limit-tokens to cut such texts"))
+            }
+            _ => Ok(tokens),
+        }
+    }
+
+    /// What the prompts of all tasks about a row's text begin with; each keeps at least one token of its own.
+    fn common(&self, row: &Example) -> Result<Vec<u32>> {
+        let mut common = self.of(0, row)?;
+        common.pop();
+        for place in 1..self.asked.len() {
+            let other = self.of(place, row)?;
+            let most = other.len().saturating_sub(1);
+            let same = common.iter().zip(&other[..most]).take_while(|(a, b)| a == b).count();
+            common.truncate(same);
+        }
+        Ok(common)
     }
 }
 
@@ -141,14 +261,4 @@ fn label_of(task: &PreparedTask, row: &Example) -> Result<usize> {
             .at_line(row.line)
             .help(format!("its labels are {}", names.join(", ")))
     })
-}
-
-fn prompt(task: &PreparedTask, tokenizer: &Tokenizer, row: &Example, limit: usize, cut: bool) -> Result<Vec<u32>> {
-    let (tokens, truncated) = task.prompt_ids(tokenizer, &row.text, limit)?;
-    match truncated {
-        Some(_) if !cut => Err(Error::input(format!("with this text the prompt is longer than {limit} tokens"))
-            .at_line(row.line)
-            .help("shorten the text, or give --limit-tokens to cut such texts")),
-        _ => Ok(tokens),
-    }
 }

@@ -36,6 +36,30 @@ fn webgpu_gives_the_processors_answers() {
 }
 
 #[test]
+fn a_lost_device_costs_no_text_and_the_page_says_where_the_model_runs() {
+    with_graphics("a_lost_device_costs_no_text_and_the_page_says_where_the_model_runs", async |visit| {
+        let page = &visit.page;
+        page.client.goto(&format!("{}?backend=gpu&graphics-lost-after=1", page.url)).await.expect("the page opens");
+        page.load_model().await;
+        let on_device = page.classify(TEXT).await;
+        // The device goes away under the second text, and the chip says so.
+        let chip = |words: &str| format!("document.querySelector('#model-chip').innerText.includes('{words}')");
+        let on_processor = page.classify("What a waste of time.").await;
+        page.wait_until("the processor's rung", &chip("CPU")).await;
+        let why = page.script("return document.querySelector('#model-chip').title;", Value::Null).await;
+        assert!(why.as_str().is_some_and(|why| why.contains("lost")), "{why}");
+        assert_ne!(on_processor.probabilities, on_device.probabilities);
+        // The third text opens it again.
+        let again = page.classify(TEXT).await;
+        page.wait_until("the graphics rung", &chip("GPU float32")).await;
+        for (label, there) in &on_device.probabilities {
+            let difference = (there - again.probabilities[label]).abs();
+            assert!(difference <= SAME, "{label} differs by {difference}");
+        }
+    });
+}
+
+#[test]
 fn a_slow_software_adapter_is_left_alone_and_a_reason_given() {
     with_graphics("a_slow_software_adapter_is_left_alone_and_a_reason_given", async |visit| {
         let page = &visit.page;

@@ -8,6 +8,7 @@
 mod agreement;
 mod bad_data;
 mod chrome;
+mod compare;
 mod evaluate;
 mod graphics;
 mod offline;

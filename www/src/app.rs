@@ -13,6 +13,7 @@ use crate::components::projects::ProjectsPanel;
 use crate::components::term::{Glossary, GlossaryPanel};
 use crate::link;
 use crate::pages::classify::ClassifyPage;
+use crate::pages::compare::ComparePage;
 use crate::pages::evaluate::EvaluatePage;
 use crate::pages::help::HelpPage;
 use crate::pages::label::LabelPage;
@@ -43,7 +44,8 @@ pub fn App() -> impl IntoView {
     Effect::new(move |_| {
         let place = place.get();
         study.looked_at.set(place == Place::Evaluate);
-        if matches!(place, Place::Evaluate | Place::Label) {
+        study.comparison_looked_at.set(place == Place::Compare);
+        if matches!(place, Place::Evaluate | Place::Label | Place::Compare) {
             visited.set(true);
             study.open();
         }
@@ -101,6 +103,9 @@ pub fn App() -> impl IntoView {
                     </div>
                     <div class="page-inner" hidden=move || place.with(|place| *place != Place::Label)>
                         <LabelPage place=place panel=projects/>
+                    </div>
+                    <div class="page-inner" hidden=move || place.with(|place| *place != Place::Compare)>
+                        <ComparePage panel=projects/>
                     </div>
                 </Show>
                 <Show when=move || place.with(|place| matches!(place, Place::Help(_)))>

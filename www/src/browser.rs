@@ -16,6 +16,8 @@ pub mod keep {
     pub const THEME: &str = "candor.theme";
     /// The file name of the model that was used last.
     pub const MODEL: &str = "candor.model";
+    /// SHA-256 of the model and of the adapter that was applied beside it last.
+    pub const ADAPTER: &str = "candor.adapter";
     /// How many workers a person wants jobs to be done with.
     pub const WORKERS: &str = "candor.workers";
 }

@@ -3,9 +3,10 @@
 //!
 //! | switch | does |
 //! |---|---|
-//! | `backend=cpu`, `backend=gpu` | the model runs there, whichever is faster |
+//! | `backend=cpu`, `gpu`, `gpu-f32`, `gpu-f16`, `gpu-dot` | the model runs there, whichever is faster |
 //! | `storage=none` | no file is kept, as in a browser without a private file system |
 //! | `storage-full-after=N` | the disk is full after N bytes of a model |
+//! | `graphics-lost-after=N` | the graphics device is lost at the N+1st text |
 //! | `engine-stops-after=N` | the engine traps at the N+1st text |
 //! | `pool-worker-stops-after=N` | the first worker that a pool starts traps, once, at the N+1st text |
 
@@ -18,6 +19,8 @@ pub struct Switches {
     pub no_storage: bool,
     /// The disk is full after so many bytes.
     pub full_after: Option<u64>,
+    /// The graphics device is lost after so many texts.
+    pub graphics_lost_after: Option<u64>,
     /// The engine traps after so many texts.
     pub stops_after: Option<u64>,
     /// The first worker that a pool starts traps after so many texts.
@@ -33,6 +36,7 @@ impl Switches {
                 Some(("backend", name)) => switches.backend = Some(name.to_owned()),
                 Some(("storage", "none")) => switches.no_storage = true,
                 Some(("storage-full-after", bytes)) => switches.full_after = bytes.parse().ok(),
+                Some(("graphics-lost-after", texts)) => switches.graphics_lost_after = texts.parse().ok(),
                 Some(("engine-stops-after", texts)) => switches.stops_after = texts.parse().ok(),
                 Some(("pool-worker-stops-after", texts)) => switches.pool_worker_stops_after = texts.parse().ok(),
                 _ => {}

@@ -241,6 +241,8 @@ fn messages_survive_the_line() {
         Request::LoadModel { source: manifest("a.gguf", &content, vec!["https://a.example/a.gguf".to_owned()]) },
         Request::Classify { text: "👍🏽 \u{0} \"x\"".to_owned(), top: 12, limit_tokens: usize::MAX >> 1 },
         Request::Batch(Box::new(BatchRequest {
+            adapter: None,
+            vectors: Default::default(),
             model: sha256(&content),
             task: Task::from_toml(BUILT_IN[0].1).expect("a task"),
             texts: vec![String::new(), "a\nb".to_owned()],

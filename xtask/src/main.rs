@@ -18,7 +18,7 @@ Usage: cargo xtask COMMAND
   demo [--no-open] [--port N]  sets up, builds the page, serves it on 127.0.0.1 with the default model, opens it
   test                         sets up, then formats, lints and tests everything, a real browser included
   ci                           the same as test, where a missing browser is a failure
-  bench [--prompts FILE] [--threads 1,2] [--repeats N] [--out FILE] [--peers FOLDER [--python PROGRAM]]
+  bench [--prompts FILE] [--threads 1,2] [--repeats N] [--out FILE] [--peers FOLDER [--python PROGRAM]] [--webgpu]
                                measures speed natively and in the browser, and other engines beside it, in one run
 ";
 
@@ -79,6 +79,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task, lexopt::Error> {
             (Long("port"), Some(Task::Demo(options))) => {
                 Task::Demo(demo::Options { port: Some(parser.value()?.parse()?), ..options })
             }
+            (Long("webgpu"), Some(Task::Bench(options))) => Task::Bench(bench::Options { webgpu: true, ..options }),
             (Long(name), Some(Task::Bench(mut options))) => {
                 let name = name.to_owned();
                 let value = parser.value()?;

@@ -1,17 +1,22 @@
 //! `candor sweep FILE.toml`: models, prompts, adapters, confidences, calibrators and baselines on the same rows.
 //!
-//! The file is expanded into runs ([`plan`]), each with a hash of everything it depends on and a folder named after it.
-//! A run whose folder is finished under the same hash is not repeated. Runs of a model are `candor eval` in a process of
-//! its own ([`runs`]): whatever ends one, memory or a fault, leaves the others. What failed is reported, the rest goes on,
-//! and everything that was finished is compared at the end.
+//! The file ([`mod@file`]), with its rows ([`data`]) and prompts ([`prompts`]), is expanded into runs ([`plan`]), each with
+//! a hash of everything it depends on and a folder named after it. A run whose folder is finished under the same hash is
+//! not repeated. Fine-tunes, probes and runs of a model are commands of this program in a process of their own ([`runs`]):
+//! whatever ends one, memory or a fault, leaves the others. What failed is reported, the rest goes on, and everything that
+//! was finished is compared at the end.
 
+mod data;
+mod file;
+mod names;
 mod plan;
+mod prompts;
 mod runs;
 
 use std::path::{Path, PathBuf};
 
 use self::plan::{Plan, Planned};
-use super::compare::{Judging, finish, read_run};
+use super::compare::{Judging, Page, finish, read_run};
 use crate::chart::{Cell, Section, Table};
 use crate::error::{Error, Result};
 use crate::evaluate::compare::compare;
@@ -29,6 +34,8 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    places: file::Places,
+    #[command(flatten)]
     judging: Judging,
 }
 
@@ -43,7 +50,7 @@ struct Failure {
 /// # Errors
 /// A file that is no sweep; fewer than two finished runs; in the end, if any run failed.
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
-    let plan = plan::read(&arguments.file)?;
+    let plan = plan::read(&arguments.file, &arguments.places)?;
     std::fs::create_dir_all(&plan.out).map_err(|error| at(&plan.out, error))?;
     let (mut finished, mut failures) = (Vec::new(), Vec::new());
     let total = plan.runs.len();
@@ -58,7 +65,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
         match done {
             Ok(what) => {
                 say(&what);
-                finished.push(planned);
+                finished.extend(planned.is_compared().then_some(planned));
             }
             Err(error) => {
                 say(&format!("failed: {error}"));
@@ -90,12 +97,15 @@ fn conclude(arguments: &Arguments, plan: &Plan, finished: &[&Planned], failures:
     }
     let runs: Vec<_> =
         finished.iter().map(|planned| read_run(planned.name.clone(), &planned.folder)).collect::<Result<_>>()?;
-    let mut compared = compare(&runs, &arguments.judging.settings(&runs)?)?;
+    let mut compared = compare(&runs, &arguments.judging.settings(&runs, Some(&plan.task), plan.by)?)?;
     compared.warnings.extend(failures.iter().map(|failure| {
         format!("\"{}\" failed and is not compared: {}", failure.name, failure.why.lines().next().unwrap_or_default())
     }));
     let out = arguments.out.clone().unwrap_or_else(|| plan.out.join("compare.html"));
-    finish(&compared, Some(&out), &format!("{}: runs compared", plan.name), failed_section(failures), json)?;
+    let folders: Vec<PathBuf> = finished.iter().map(|planned| planned.folder.clone()).collect();
+    let page =
+        Page { title: &format!("{}: runs compared", plan.name), out: Some(&out), failed: failed_section(failures) };
+    finish(&compared, &runs, &folders, page, json)?;
     if failures.is_empty() { Ok(()) } else { Err(failed()) }
 }
 

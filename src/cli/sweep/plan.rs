@@ -1,93 +1,28 @@
-//! A sweep file and the runs it stands for.
+//! The runs that a sweep file stands for.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
+use super::data::{self, Data};
+use super::file::{self, CONFIDENCES, File, Finetune, Places, Prompt};
+use super::names::{NONE, hash_of, hash_of_ingredients, or_none, short, slug};
+use super::prompts::{Asked, asked};
 use crate::baselines::Baseline;
-use crate::cli::classify::read_task;
-use crate::cli::input;
-use crate::cli::store;
-use crate::dataset::{Example, LabelFrom, duplicates, split};
+use crate::cli::compare::By;
+use crate::cli::{input, store};
 use crate::error::{Error, Result};
 use crate::stats::calibrators::Method;
-use crate::task::{FewShotExample, Task};
-
-/// The word for "without".
-const NONE: &str = "none";
-/// The confidences of `candor eval`.
-const CONFIDENCES: [&str; 4] = ["total-probability", "share", "verbalized", "verbalized-mode"];
-
-/// A sweep file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: Option<String>,
-    /// The labelled rows that every run is judged on.
-    data: PathBuf,
-    /// Labelled rows for the baselines and for drawn examples.
-    train: Option<PathBuf>,
-    /// Where the runs go; a folder beside the file by default.
-    out: Option<PathBuf>,
-    #[serde(default)]
-    reading: Reading,
-    #[serde(default)]
-    models: Vec<String>,
-    #[serde(default)]
-    adapters: Vec<String>,
-    #[serde(default)]
-    prompts: Vec<Prompt>,
-    #[serde(default)]
-    confidence: Vec<String>,
-    #[serde(default)]
-    calibrators: Vec<String>,
-    #[serde(default)]
-    baselines: Vec<Baseline>,
-}
-
-/// How the data is read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reading {
-    pub text_field: Option<String>,
-    pub label_field: Option<String>,
-    pub label_from: Option<LabelFrom>,
-    /// Rows that are drawn at random; all by default.
-    pub limit: Option<usize>,
-    #[serde(default = "first")]
-    pub seed: u64,
-}
-
-fn first() -> u64 {
-    1
-}
-
-impl Default for Reading {
-    fn default() -> Self {
-        Self { text_field: None, label_field: None, label_from: None, limit: None, seed: first() }
-    }
-}
-
-/// A way to ask.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Prompt {
-    name: String,
-    /// A task file or a built-in task.
-    task: String,
-    /// Examples that are drawn from the training rows instead of the task's own; 0 for none.
-    shots: Option<usize>,
-    /// The adapters that this prompt is run with, instead of all.
-    adapters: Option<Vec<String>>,
-}
+use crate::task::Task;
+use crate::train::Settings;
 
 /// What a run is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
+    /// `candor finetune`: an adapter for other runs, nothing to compare.
+    Finetune { model: String, task: PathBuf, settings: Box<Settings> },
     /// `candor eval`.
     Model { model: String, adapter: Option<PathBuf>, task: PathBuf, confidence: String },
+    /// `candor probe`.
+    Probe { model: String, adapter: Option<PathBuf>, task: PathBuf },
     /// Another run's confidence calibrated, each row by a fit on the others.
     Calibrated { base: PathBuf, method: Method },
     /// A baseline.
@@ -104,281 +39,209 @@ pub struct Planned {
     pub what: What,
 }
 
+impl Planned {
+    fn new(out: &Path, name: String, ingredients: &serde_json::Value, what: What) -> Self {
+        let hash = hash_of_ingredients(ingredients);
+        let folder = out.join(format!("{}-{}", slug(&name), &hash[..8]));
+        Self { name, folder, hash, what }
+    }
+
+    /// Whether it ends in predictions.
+    pub fn is_compared(&self) -> bool {
+        !matches!(self.what, What::Finetune { .. })
+    }
+}
+
 /// Everything a sweep file asks for.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub name: String,
-    pub data: PathBuf,
-    pub train: Option<PathBuf>,
     pub out: PathBuf,
-    pub reading: Reading,
+    pub data: Data,
     /// The task whose labels the baselines answer with.
     pub task: Task,
+    /// The runs; one that needs another comes after it.
     pub runs: Vec<Planned>,
-}
-
-impl Reading {
-    /// As the flags of a command.
-    pub fn arguments(&self, limit: Option<usize>) -> input::Arguments {
-        let (text, label) = (self.text_field.clone(), self.label_field.clone());
-        input::Arguments::new(text, label, self.label_from, limit, self.seed)
-    }
+    /// What they are ranked by.
+    pub by: Option<By>,
 }
 
 /// Reads a sweep file and expands it. Paths in it are seen from its folder.
 ///
 /// # Errors
 /// No TOML, an unknown field; data, tasks, models or adapters that are not there; nothing to run.
-pub fn read(path: &Path) -> Result<Plan> {
+pub fn read(path: &Path, places: &Places) -> Result<Plan> {
     let named = |error: Error| error.at_file(path.display().to_string());
-    let text = std::fs::read_to_string(path).map_err(|error| named(error.into()))?;
-    let file: File = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
-        let help = "a sweep has data, models, [[prompts]] and baselines; tasks/README.md shows one";
-        named(Error::format(error.message().trim().replace('\n', ", ")).at_line(line).help(help))
-    })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    expand(file, folder, path).map_err(named)
+    let file = file::read(path, places).map_err(named)?;
+    Expansion::new(&file, path).and_then(Expansion::expand).map_err(named)
 }
 
-fn expand(file: File, folder: &Path, path: &Path) -> Result<Plan> {
-    let stem = path.file_stem().map_or_else(|| "sweep".to_owned(), |stem| stem.to_string_lossy().into_owned());
-    let out = folder.join(file.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}-runs"))));
-    let data = folder.join(&file.data);
-    let train = file.train.as_ref().map(|train| folder.join(train));
-    check(&file)?;
-    let sources =
-        Sources { data: hash_of(&data, "data")?, train: train.as_deref().map(|p| hash_of(p, "train")).transpose()? };
-    let drawn = match (&train, file.prompts.iter().any(|prompt| prompt.shots.is_some_and(|shots| shots > 0))) {
-        (Some(train), true) => unseen(train, &data, &file.reading)?,
-        (None, true) => {
-            return Err(Error::usage("shots are drawn from training rows, but there are none")
-                .in_field("train")
-                .help("write train = \"FILE\" with labelled rows"));
-        }
-        (_, false) => Vec::new(),
-    };
-    let mut runs = Vec::new();
-    let mut first_task = None;
-    for prompt in &file.prompts {
-        let task = task_of(prompt, folder, &drawn, file.reading.seed)?;
-        let written = out.join("tasks").join(format!("{}.toml", slug(&prompt.name)));
-        write_task(&written, &task)?;
-        for model in &file.models {
-            let adapters = prompt.adapters.as_ref().unwrap_or(&file.adapters);
-            for adapter in or_none(adapters) {
-                let with = Asked { prompt, task: &task, written: &written, model, adapter: &adapter };
-                runs.extend(model_runs(&file, folder, &out, &sources, &with)?);
-            }
-        }
-        first_task.get_or_insert(task);
-    }
-    let task = first_task.ok_or_else(|| {
-        Error::usage("there are no prompts").in_field("prompts").help("add [[prompts]] with name and task")
-    })?;
-    if !file.baselines.is_empty() && train.is_none() {
-        return Err(Error::usage("baselines are fitted on training rows, but there are none")
-            .in_field("train")
-            .help("write train = \"FILE\" with labelled rows"));
-    }
-    for baseline in &file.baselines {
-        let ingredients = serde_json::json!({
-            "baseline": baseline, "labels": task.labels.iter().map(|label| &label.name).collect::<Vec<_>>(),
-            "sources": sources, "reading": file.reading, "version": env!("CARGO_PKG_VERSION"),
-        });
-        runs.push(planned(&out, format!("baseline: {}", baseline.name()), &ingredients, What::Baseline(*baseline)));
-    }
-    Ok(Plan { name: file.name.unwrap_or(stem), data, train, out, reading: file.reading, task, runs })
+/// A sweep file while its runs are being listed.
+struct Expansion<'a> {
+    file: &'a File,
+    /// What tasks and adapters are seen from.
+    folder: &'a Path,
+    name: String,
+    out: PathBuf,
+    data: Data,
+    runs: Vec<Planned>,
 }
 
-/// What is wrong with the words of a file.
-fn check(file: &File) -> Result<()> {
-    if file.models.is_empty() && file.baselines.is_empty() {
-        return Err(Error::usage("there is nothing to run").help("name models = [\"smollm2-135m\"], or baselines"));
-    }
-    if let Some(word) = file.confidence.iter().find(|word| !CONFIDENCES.contains(&word.as_str())) {
-        return Err(Error::usage(format!("{word:?} is no confidence"))
-            .in_field("confidence")
-            .help(format!("write one of {}", CONFIDENCES.join(", "))));
-    }
-    let mut names = std::collections::HashSet::new();
-    if let Some(twice) = file.prompts.iter().find(|prompt| !names.insert(slug(&prompt.name))) {
-        return Err(Error::usage(format!("two prompts are named {:?}", twice.name)).in_field("prompts.name"));
-    }
-    Ok(())
-}
-
-/// The list, or "none" for an empty one.
-fn or_none(words: &[String]) -> Vec<String> {
-    if words.is_empty() { vec![NONE.to_owned()] } else { words.to_vec() }
-}
-
-/// Hashes of the data.
-#[derive(Debug, Clone, Serialize)]
-struct Sources {
-    data: String,
-    train: Option<String>,
-}
-
-/// One prompt with one model and one adapter.
-struct Asked<'a> {
+/// A model that may have an adapter, as one prompt meets it.
+struct Asking<'a> {
     prompt: &'a Prompt,
-    task: &'a Task,
+    /// SHA-256 of the task.
+    task: String,
+    /// The task's file.
     written: &'a Path,
     model: &'a str,
+    /// As the file names it.
     adapter: &'a str,
 }
 
-/// A run for each confidence, and one for each calibrator on top of it.
-fn model_runs(file: &File, folder: &Path, out: &Path, sources: &Sources, asked: &Asked<'_>) -> Result<Vec<Planned>> {
-    let adapter = (asked.adapter != NONE).then(|| folder.join(asked.adapter));
-    // A model that is not there is this run's failure, told when it is run, and not the whole sweep's.
-    let model = store::model_sha256(asked.model).unwrap_or_else(|_| asked.model.to_owned());
-    let adapter_hash =
-        adapter.as_deref().map(|path| hash_of(path, "adapters").unwrap_or_else(|_| asked.adapter.to_owned()));
-    let confidences = match file.confidence.is_empty() {
-        true => vec![CONFIDENCES[0].to_owned()],
-        false => file.confidence.clone(),
-    };
-    let mut runs = Vec::new();
-    for confidence in &confidences {
-        let mut parts = vec![asked.prompt.name.clone()];
-        if file.models.len() > 1 {
-            parts.insert(0, short(asked.model));
+impl<'a> Expansion<'a> {
+    fn new(file: &'a File, path: &'a Path) -> Result<Self> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let stem = path.file_stem().map_or_else(|| "sweep".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let out = file.out.clone().unwrap_or_else(|| folder.join(format!("{stem}-runs")));
+        let data = data::find(file, &out)?;
+        Ok(Self { file, folder, name: file.name.clone().unwrap_or(stem), out, data, runs: Vec::new() })
+    }
+
+    fn expand(mut self) -> Result<Plan> {
+        let file = self.file;
+        let drawn =
+            match (&self.data.train, file.prompts.iter().any(|prompt| prompt.shots.is_some_and(|shots| shots > 0))) {
+                (Some(train), true) => input::read(train, &self.data.train_reading.arguments(None), true)?.examples,
+                (None, true) => {
+                    return Err(Error::usage("shots are drawn from training rows, but there are none")
+                        .in_field("train")
+                        .help("write train = \"FILE\" with labelled rows"));
+                }
+                (_, false) => Vec::new(),
+            };
+        for finetune in &file.finetunes {
+            self.add_finetune(finetune)?;
         }
-        if asked.adapter != NONE {
-            parts.push(short(asked.adapter));
+        let mut first_task = None;
+        for prompt in &file.prompts {
+            let asked = asked(prompt, self.folder, &drawn, file.reading.seed)?;
+            let written = asked.write(&self.out, &slug(&prompt.name))?;
+            for model in &file.models {
+                for adapter in or_none(prompt.adapters.as_ref().unwrap_or(&file.adapters)) {
+                    let task = asked.sha256();
+                    self.add_model(&Asking { prompt, task, written: &written, model, adapter: &adapter })?;
+                }
+            }
+            first_task.get_or_insert_with(|| asked.labels().clone());
         }
-        if confidences.len() > 1 {
-            parts.push(confidence.clone());
+        let task = first_task.ok_or_else(|| {
+            Error::usage("there are no prompts").in_field("prompts").help("add [[prompts]] with name and task")
+        })?;
+        for baseline in &file.baselines {
+            let ingredients = self.ingredients(serde_json::json!({
+                "baseline": baseline, "labels": task.labels.iter().map(|label| &label.name).collect::<Vec<_>>(),
+            }));
+            self.add(format!("baseline: {}", baseline.name()), &ingredients, What::Baseline(*baseline));
         }
-        let ingredients = serde_json::json!({
-            "model": model, "adapter": adapter_hash, "task": asked.task.sha256(), "confidence": confidence,
-            "data": sources.data, "reading": file.reading, "version": env!("CARGO_PKG_VERSION"),
-        });
-        let what = What::Model {
-            model: asked.model.to_owned(),
-            adapter: adapter.clone(),
-            task: asked.written.to_path_buf(),
-            confidence: confidence.clone(),
+        let Self { name, out, data, runs, .. } = self;
+        Ok(Plan { name, out, data, task, runs, by: file.by })
+    }
+
+    /// What every run depends on, besides its own.
+    fn ingredients(&self, mut own: serde_json::Value) -> serde_json::Value {
+        own["sources"] = serde_json::json!(self.data.sources);
+        own["reading"] = serde_json::json!([self.data.reading, self.data.train_reading]);
+        own["version"] = env!("CARGO_PKG_VERSION").into();
+        own
+    }
+
+    fn add(&mut self, name: String, ingredients: &serde_json::Value, what: What) {
+        self.runs.push(Planned::new(&self.out, name, ingredients, what));
+    }
+
+    fn add_finetune(&mut self, finetune: &Finetune) -> Result<()> {
+        let asked = Asked::read(&finetune.task, self.folder)?;
+        let task = asked.write(&self.out, &format!("finetune-{}", slug(&finetune.name)))?;
+        for model in &self.file.models {
+            let ingredients = self.ingredients(serde_json::json!({
+                "finetune": finetune.settings, "model": hash_of_model(model), "task": asked.sha256(),
+            }));
+            let settings = Box::new(finetune.settings.clone());
+            let what = What::Finetune { model: model.clone(), task: task.clone(), settings };
+            self.add(self.name_of_finetune(&finetune.name, model), &ingredients, what);
+        }
+        Ok(())
+    }
+
+    fn name_of_finetune(&self, name: &str, model: &str) -> String {
+        let model = if self.file.models.len() > 1 { format!(" of {}", short(model)) } else { String::new() };
+        format!("fine-tune: {name}{model}")
+    }
+
+    /// The folder of an adapter and the hash of what it is.
+    fn adapter(&self, word: &str, model: &str) -> Option<(PathBuf, String)> {
+        if word == NONE {
+            return None;
+        }
+        if self.file.finetunes.iter().any(|finetune| finetune.name == word) {
+            let name = self.name_of_finetune(word, model);
+            let made = self.runs.iter().find(|run| run.name == name);
+            return made.map(|run| (run.folder.clone(), run.hash.clone()));
+        }
+        let path = self.folder.join(word);
+        // What is not there is the run's failure, told when it is run, and not the whole sweep's.
+        let hash = hash_of(&path, "adapters").unwrap_or_else(|_| word.to_owned());
+        Some((path, hash))
+    }
+
+    /// A run for each confidence, or the probe's; and one for each calibrator on top of it.
+    fn add_model(&mut self, asking: &Asking<'_>) -> Result<()> {
+        let prompt = asking.prompt;
+        let (adapter, adapter_hash) = self.adapter(asking.adapter, asking.model).unzip();
+        let confidences = match prompt.confidence.as_ref().unwrap_or(&self.file.confidence) {
+            some if !some.is_empty() && !prompt.probe => some.clone(),
+            _ => vec![CONFIDENCES[0].to_owned()],
         };
-        let base = planned(out, parts.join(", "), &ingredients, what);
-        let mut derived = Vec::new();
-        for word in or_none(&file.calibrators).iter().filter(|word| *word != NONE) {
-            let method: Method = word.parse()?;
-            let name = format!("{} + {word}", base.name);
-            let ingredients = serde_json::json!({ "base": base.hash, "calibrator": word });
-            derived.push(planned(out, name, &ingredients, What::Calibrated { base: base.folder.clone(), method }));
+        for confidence in &confidences {
+            let mut parts = vec![prompt.name.clone()];
+            if self.file.models.len() > 1 {
+                parts.insert(0, short(asking.model));
+            }
+            if asking.adapter != NONE && or_none(prompt.adapters.as_ref().unwrap_or(&self.file.adapters)).len() > 1 {
+                parts.push(short(asking.adapter));
+            }
+            if confidences.len() > 1 {
+                parts.push(confidence.clone());
+            }
+            let ingredients = self.ingredients(serde_json::json!({
+                "model": hash_of_model(asking.model), "adapter": adapter_hash, "task": asking.task,
+                "confidence": confidence, "probe": prompt.probe,
+            }));
+            let (model, adapter, task) = (asking.model.to_owned(), adapter.clone(), asking.written.to_path_buf());
+            let what = match prompt.probe {
+                true => What::Probe { model, adapter, task },
+                false => What::Model { model, adapter, task, confidence: confidence.clone() },
+            };
+            let base = Planned::new(&self.out, parts.join(", "), &ingredients, what);
+            let (base_folder, base_hash, base_name) = (base.folder.clone(), base.hash.clone(), base.name.clone());
+            // A calibrated run is made from the one as it is, which is then shown too.
+            self.runs.push(base);
+            let calibrators = prompt.calibrators.as_ref().unwrap_or(&self.file.calibrators);
+            for word in or_none(calibrators).iter().filter(|word| *word != NONE) {
+                let method: Method = word.parse()?;
+                let ingredients = serde_json::json!({ "base": base_hash, "calibrator": word });
+                let what = What::Calibrated { base: base_folder.clone(), method };
+                self.add(format!("{base_name} + {word}"), &ingredients, what);
+            }
         }
-        // A calibrated run is made from the one as it is, which is then shown too.
-        runs.push(base);
-        runs.extend(derived);
-    }
-    Ok(runs)
-}
-
-fn planned(out: &Path, name: String, ingredients: &serde_json::Value, what: What) -> Planned {
-    let hash = hex(&Sha256::digest(ingredients.to_string().as_bytes()));
-    let folder = out.join(format!("{}-{}", slug(&name), &hash[..8]));
-    Planned { name, folder, hash, what }
-}
-
-/// The last part of a path, without an ending.
-fn short(path: &str) -> String {
-    Path::new(path).file_stem().map_or_else(|| path.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// A name as part of a file's name.
-fn slug(name: &str) -> String {
-    let plain: String = name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
-    let mut joined = parts.join("-");
-    joined.truncate(80);
-    joined
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// SHA-256 of a file, or of a folder's files with their names.
-fn hash_of(path: &Path, field: &str) -> Result<String> {
-    let at = |error: std::io::Error| Error::from(error).at_file(path.display().to_string()).in_field(field);
-    if !path.is_dir() {
-        return store::sha256_of(path).map_err(|error| error.in_field(field));
-    }
-    let mut names: Vec<PathBuf> = std::fs::read_dir(path)
-        .map_err(at)?
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<Result<_, _>>()
-        .map_err(at)?;
-    names.retain(|name| name.is_file());
-    names.sort();
-    let mut all = Sha256::new();
-    for name in names {
-        all.update(name.file_name().unwrap_or_default().as_encoded_bytes());
-        all.update(store::sha256_of(&name)?.as_bytes());
-    }
-    Ok(hex(&all.finalize()))
-}
-
-/// Training rows whose text is not among the rows that are judged.
-fn unseen(train: &Path, data: &Path, reading: &Reading) -> Result<Vec<Example>> {
-    let arguments = reading.arguments(None);
-    let (train, data) = (input::read(train, &arguments, true)?, input::read(data, &arguments, true)?);
-    let seen: std::collections::HashSet<usize> =
-        duplicates::across(&data.examples, &train.examples).into_iter().collect();
-    let kept = train.examples.into_iter().enumerate().filter(|(row, _)| !seen.contains(row));
-    Ok(kept.map(|(_, example)| example).collect())
-}
-
-/// The task of a prompt, with as many drawn examples as it asks for.
-fn task_of(prompt: &Prompt, folder: &Path, drawn: &[Example], seed: u64) -> Result<Task> {
-    let beside = folder.join(&prompt.task);
-    let name = if beside.exists() { beside.display().to_string() } else { prompt.task.clone() };
-    let mut task = read_task(&name)?;
-    let Some(shots) = prompt.shots else { return Ok(task) };
-    let known: Vec<Example> = drawn
-        .iter()
-        .filter(|row| row.label.as_ref().is_some_and(|label| task.label(label).is_some()))
-        .cloned()
-        .collect();
-    let taken = split::sample(&known, shots, seed);
-    if taken.len() < shots {
-        return Err(Error::input(format!(
-            "{shots} examples are asked for, but {} training rows can be used",
-            taken.len()
-        ))
-        .in_field("shots")
-        .help("rows whose text is among the data, or whose label the task lacks, are not drawn"));
-    }
-    let mut rows: Vec<&Example> = taken.into_iter().map(|row| &known[row]).collect();
-    alternate(&mut rows);
-    let example =
-        |row: &&Example| FewShotExample { text: row.text.clone(), label: row.label.clone().unwrap_or_default() };
-    task.examples = rows.iter().map(example).collect();
-    task.check()?;
-    Ok(task)
-}
-
-/// Puts rows into an order in which labels take turns: a model leans towards the last answers it saw.
-fn alternate(rows: &mut Vec<&Example>) {
-    let mut by_label: indexmap::IndexMap<String, Vec<&Example>> = indexmap::IndexMap::new();
-    rows.drain(..).for_each(|row| by_label.entry(row.label.clone().unwrap_or_default()).or_default().push(row));
-    while by_label.values().any(|rows| !rows.is_empty()) {
-        rows.extend(by_label.values_mut().filter_map(Vec::pop));
+        Ok(())
     }
 }
 
-fn write_task(path: &Path, task: &Task) -> Result<()> {
-    let at = |error: std::io::Error| Error::from(error).at_file(path.display().to_string());
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(at)?;
-    }
-    crate::cli::statistics::write_file(path, &task.to_toml())
+/// What a model is known by. One that is not there is its runs' failure, told when they are run.
+fn hash_of_model(model: &str) -> String {
+    store::model_sha256(model).unwrap_or_else(|_| model.to_owned())
 }
 
 #[cfg(test)]
@@ -394,7 +257,7 @@ mod tests {
         }
         let path = folder.path().join("s.toml");
         std::fs::write(&path, text).unwrap();
-        read(&path)
+        read(&path, &Places::default())
     }
 
     const SMALL: &str = "data = \"data.jsonl\"\ntrain = \"train.jsonl\"\nmodels = [\"a.gguf\", \"b.gguf\"]\n";
@@ -410,6 +273,7 @@ mod tests {
         let plan = plan(&text).unwrap();
         // Models × adapters × confidences × calibrators, twice two adapters and once one; and two baselines.
         assert_eq!(plan.runs.len(), 2 * (2 + 1) * 2 * 2 + 2);
+        assert!(plan.runs.iter().any(|run| run.name == "a, zero, x, verbalized"), "{:?}", plan.runs);
         let folders: std::collections::HashSet<_> = plan.runs.iter().map(|run| &run.folder).collect();
         assert_eq!(folders.len(), plan.runs.len());
         assert!(plan.runs.iter().any(|run| run.name == "a, four, verbalized + platt"), "{:?}", plan.runs);
@@ -440,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn what_learns_comes_before_what_was_learned() {
+        let text = "data = \"data.jsonl\"\ntest = 4\nmodels = [\"a.gguf\"]\n\
+             [[finetunes]]\nname = \"lora\"\ntask = \"sentiment\"\nsettings = { lr = 0.001 }\n\
+             [[prompts]]\nname = \"tuned\"\ntask = \"sentiment\"\nadapters = [\"lora\"]\nconfidence = [\"share\"]\n\
+             [[prompts]]\nname = \"probe\"\ntask = \"sentiment\"\nshots = 0\nbias = \"batch\"\nprobe = true\n";
+        let plan = plan(text).unwrap();
+        let names: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(names, ["fine-tune: lora", "tuned", "probe"]);
+        assert_eq!(plan.runs.iter().filter(|run| run.is_compared()).count(), 2);
+        let What::Model { adapter, confidence, .. } = &plan.runs[1].what else { panic!("{:?}", plan.runs[1]) };
+        assert_eq!((adapter.as_ref(), confidence.as_str()), (Some(&plan.runs[0].folder), "share"));
+        assert!(plan.data.train.is_some() && plan.data.judged.ends_with("data/test.jsonl"));
+        let other = super::tests::plan(&text.replace("0.001", "0.002")).unwrap();
+        assert_ne!(other.runs[1].hash, plan.runs[1].hash, "another fine-tune is another run");
+    }
+
+    #[test]
     fn wrong_files_are_explained() {
         let prompt = "[[prompts]]\nname = \"p\"\ntask = \"sentiment\"\n";
         for (text, words) in [
@@ -450,6 +331,10 @@ mod tests {
             (format!("{SMALL}confidence = [\"guess\"]\n{prompt}"), "no confidence"),
             (format!("{SMALL}calibrators = [\"magic\"]\n{prompt}"), "magic"),
             (format!("data = \"data.jsonl\"\nbaselines = [\"lasso\"]\n{prompt}"), "training rows"),
+            (format!("data = \"data.jsonl\"\nmodels = [\"a\"]\n{prompt}probe = true\n"), "learn from training rows"),
+            (format!("data = \"data.jsonl\"\ntest = 10\nmodels = [\"a\"]\n{prompt}"), "10 of 10 rows"),
+            (format!("{SMALL}test = 3\n{prompt}"), "either test or train"),
+            (format!("models = [\"a\"]\n{prompt}"), "--data"),
             (format!("data = \"nowhere.csv\"\nmodels = [\"a\"]\n{prompt}"), "No such file"),
             (format!("{SMALL}{prompt}shots = 500\n"), "500 examples"),
             (format!("{SMALL}{prompt}{prompt}"), "two prompts"),

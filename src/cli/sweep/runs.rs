@@ -1,4 +1,5 @@
-//! One planned run: a model's through `candor eval`, a calibrated one from another run, a baseline's.
+//! One planned run: a fine-tune, a model's through `candor eval` or `candor probe`, a calibrated one from another run, a
+//! baseline's.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -13,6 +14,7 @@ use crate::cli::statistics::promise::Promise;
 use crate::cli::statistics::{self, metrics, write_file};
 use crate::cli::{input, run_folder};
 use crate::dataset::duplicates;
+use crate::engine::adapter::peft;
 use crate::error::{Error, Result};
 use crate::evaluate::rows::confidence_rows;
 use crate::evaluate::{DataFacts, Named, RunFacts};
@@ -20,6 +22,7 @@ use crate::platform;
 use crate::stats::calibrators::Method;
 use crate::stats::cross_fit::{CrossFitOptions, out_of_fold};
 use crate::task::Task;
+use crate::train::Settings;
 
 /// What stands beside a finished run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,7 +40,11 @@ const MARK: &str = "sweep.json";
 pub fn is_finished(planned: &Planned) -> bool {
     let text = std::fs::read_to_string(planned.folder.join(MARK)).unwrap_or_default();
     let same = serde_json::from_str::<Mark>(&text).is_ok_and(|mark| mark.hash == planned.hash);
-    same && ["predictions.jsonl", "metrics.json"].iter().all(|name| planned.folder.join(name).is_file())
+    let files = match planned.is_compared() {
+        true => ["predictions.jsonl", "metrics.json"],
+        false => [peft::CONFIG_FILE, peft::WEIGHTS_FILE],
+    };
+    same && files.iter().all(|name| planned.folder.join(name).is_file())
 }
 
 /// Does a run; gives what to say of it.
@@ -47,7 +54,19 @@ pub fn is_finished(planned: &Planned) -> bool {
 pub fn run(plan: &Plan, planned: &Planned) -> Result<String> {
     let started = platform::now();
     match &planned.what {
-        What::Model { .. } => model(plan, planned)?,
+        What::Finetune { model, task, settings } => finetune(plan, planned, (model, task), settings)?,
+        What::Model { model, adapter, task, confidence } => {
+            let mut command = asking("eval", planned, (model, task), adapter.as_deref())?;
+            command.args(["--confidence", confidence]).arg("--data").arg(&plan.data.judged);
+            judged_rows(&mut command, plan);
+            follow(command)?;
+        }
+        What::Probe { model, adapter, task } => {
+            let mut command = asking("probe", planned, (model, task), adapter.as_deref())?;
+            command.arg("--train").arg(train_of(plan)?).arg("--test").arg(&plan.data.judged);
+            judged_rows(&mut command, plan);
+            follow(command)?;
+        }
         What::Calibrated { base, method } => calibrated(plan, planned, base, *method)?,
         What::Baseline(baseline) => fitted(plan, planned, *baseline)?,
     }
@@ -57,29 +76,47 @@ pub fn run(plan: &Plan, planned: &Planned) -> Result<String> {
     Ok(format!("done in {:.1} s", platform::now() - started))
 }
 
-/// `candor eval` in a process of its own.
-fn model(plan: &Plan, planned: &Planned) -> Result<()> {
-    let What::Model { model, adapter, task, confidence } = &planned.what else { return Ok(()) };
-    let program = std::env::current_exe().map_err(Error::from)?;
-    let mut command = Command::new(program);
-    command.args(["eval", "--overwrite", "--json", "--model", model, "--confidence", confidence]);
-    command.arg("--task").arg(task).arg("--data").arg(&plan.data).arg("--out").arg(&planned.folder);
+/// `candor eval` or `candor probe`, so far.
+fn asking(what: &str, planned: &Planned, (model, task): (&str, &Path), adapter: Option<&Path>) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().map_err(Error::from)?);
+    command.args([what, "--overwrite", "--json", "--model", model]).arg("--task").arg(task);
+    command.arg("--out").arg(&planned.folder);
     if let Some(adapter) = adapter {
         command.arg("--adapter").arg(adapter);
     }
-    let reading = &plan.reading;
-    let label_from = reading.label_from.map(|from| serde_json::json!(from).as_str().unwrap_or_default().to_owned());
-    for (flag, value) in [
-        ("--text-field", reading.text_field.clone()),
-        ("--label-field", reading.label_field.clone()),
-        ("--label-from", label_from),
-        ("--limit", reading.limit.map(|limit| limit.to_string())),
-        ("--seed", Some(reading.seed.to_string())),
-    ] {
-        if let Some(value) = value {
-            command.arg(flag).arg(value);
-        }
+    Ok(command)
+}
+
+/// How the judged rows are read, and how many of them.
+fn judged_rows(command: &mut Command, plan: &Plan) {
+    command.args(plan.data.reading.words());
+    if let Some(limit) = plan.data.reading.limit {
+        command.args(["--limit", &limit.to_string()]);
     }
+}
+
+fn train_of(plan: &Plan) -> Result<&Path> {
+    plan.data.train.as_deref().ok_or_else(|| Error::usage("there are no training rows"))
+}
+
+/// `candor finetune`; one that was stopped goes on.
+fn finetune(plan: &Plan, planned: &Planned, (model, task): (&str, &Path), settings: &Settings) -> Result<()> {
+    std::fs::create_dir_all(&planned.folder).map_err(|error| super::at(&planned.folder, error))?;
+    let settings_file = planned.folder.join("settings.toml");
+    let text = toml::to_string(settings).map_err(|error| Error::internal(error.to_string()))?;
+    write_file(&settings_file, &text)?;
+    let mut command = Command::new(std::env::current_exe().map_err(Error::from)?);
+    command.args(["finetune", "--resume", "--json", "--model", model]).arg("--task").arg(task);
+    command.arg("--settings").arg(settings_file).arg("--out").arg(&planned.folder);
+    command.arg("--train").arg(train_of(plan)?).args(plan.data.train_reading.words());
+    if let Some(valid) = &plan.data.valid {
+        command.arg("--valid").arg(valid);
+    }
+    follow(command)
+}
+
+/// Runs a command in a process of its own, repeating what it says.
+fn follow(mut command: Command) -> Result<()> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(Error::from)?;
     let mut said: Vec<String> = Vec::new();
@@ -104,7 +141,7 @@ fn calibrated(plan: &Plan, planned: &Planned, base: &Path, method: Method) -> Re
     let facts = statistics::run_facts(base).ok_or_else(missing)?;
     let predictions = statistics::read(base)?;
     let rows = confidence_rows(&predictions)?;
-    let options = CrossFitOptions { repeats: Some(1), seed: plan.reading.seed, ..CrossFitOptions::default() };
+    let options = CrossFitOptions { repeats: Some(1), seed: plan.data.reading.seed, ..CrossFitOptions::default() };
     let found = out_of_fold(&rows, method, &options)?;
     let values = found.repeats.first().ok_or_else(|| Error::internal("a cross-fit without repeats"))?;
     let path = statistics::predictions_file(base);
@@ -127,23 +164,13 @@ fn calibrated(plan: &Plan, planned: &Planned, base: &Path, method: Method) -> Re
 }
 
 fn fitted(plan: &Plan, planned: &Planned, baseline: Baseline) -> Result<()> {
-    let train_path = plan.train.as_deref().ok_or_else(|| Error::usage("there are no training rows"))?;
-    let data = input::read(&plan.data, &plan.reading.arguments(plan.reading.limit), true)?;
-    let data = known_labels(data, &plan.task, &plan.data, false)?;
-    let train = input::read(train_path, &plan.reading.arguments(None), true)?;
-    let seen = duplicates::across(&data.examples, &train.examples);
-    let mut row = 0;
-    let mut rows = train.examples;
-    rows.retain(|_| {
-        row += 1;
-        seen.binary_search(&(row - 1)).is_err()
-    });
-    if !seen.is_empty() {
-        eprintln!("    note: {} training rows have a text that is judged, and were left out", seen.len());
-    }
+    let (judged, reading) = (&plan.data.judged, &plan.data.reading);
+    let data = input::read(judged, &reading.arguments(reading.limit), true)?;
+    let data = known_labels(data, &plan.task, judged, false)?;
+    let rows = input::read(train_of(plan)?, &plan.data.train_reading.arguments(None), true)?.examples;
     let labels: Vec<String> = plan.task.labels.iter().map(|label| label.name.clone()).collect();
     let started = platform::now();
-    let found = baselines::predict(baseline, &rows, &data.examples, &labels, plan.reading.seed)?;
+    let found = baselines::predict(baseline, &rows, &data.examples, &labels, reading.seed)?;
     let seconds = platform::now() - started;
     run_folder::write_predictions(&planned.folder, &found)?;
     let facts = RunFacts {
@@ -151,7 +178,7 @@ fn fitted(plan: &Plan, planned: &Planned, baseline: Baseline) -> Result<()> {
         adapter: None,
         task: Named { name: plan.task.name.clone(), sha256: plan.task.sha256() },
         data: DataFacts {
-            name: plan.data.display().to_string(),
+            name: judged.display().to_string(),
             rows: data.examples.len(),
             left_out: data.left_out,
             repeated: duplicates::find(&data.examples).repeated,

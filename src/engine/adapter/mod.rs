@@ -4,12 +4,13 @@
 //! rows and `B` of r columns. The base stays as it is in memory, so an adapter is swapped in a moment, and a dozen of
 //! them cost less than one more model.
 //!
-//! Two formats carry the same numbers: PEFT's ([`peft`]) and llama.cpp's ([`gguf`]). Here rows stand as in the GGUF base:
+//! Two formats carry the same numbers: PEFT's ([`peft`]) and llama.cpp's ([`gguf`]); [`files`] tells them by their names. Here rows stand as in the GGUF base:
 //! llama.cpp interleaves the rows of query and key heads for rotation, PEFT does not, and only [`peft`] knows of it.
 //!
 //! An adapter belongs to one base. Shapes tell most strangers; the base's SHA-256, which both formats carry in their
 //! metadata when it was written here, tells the others.
 
+pub mod files;
 pub mod gguf;
 pub mod peft;
 

@@ -14,6 +14,7 @@ pub fn read_logits(logits: &[f32], query: &Query) -> SegmentScores {
     SegmentScores {
         gathered: query.gather.iter().map(|id| logprob(*id)).collect(),
         top: most_likely(logits, query.top).into_iter().map(|id| (id, logprob(id))).collect(),
+        last_row: Vec::new(),
     }
 }
 

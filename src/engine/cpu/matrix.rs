@@ -7,9 +7,10 @@ use crate::engine::cpu::activations::Activations;
 use crate::engine::cpu::floats::RowsProduct;
 use crate::engine::cpu::instructions::{InstructionSet, Kernel, Set, dispatch, dispatch_to};
 use crate::engine::cpu::integer::TileProduct;
-use crate::engine::cpu::tiles::{TILE_ROWS, Tiles};
+use crate::engine::cpu::tiles::{self, TILE_ROWS, Tiles};
+use crate::engine::weights::{Form, Source};
 use crate::error::{Error, Result};
-use crate::gguf::{QuantizedType, dequantize_row};
+use crate::gguf::{GROUP, Group, QuantizedType, dequantize_row};
 use crate::platform;
 
 /// Tiles that one thread takes at a time: as many as the widest instruction set multiplies together.
@@ -128,6 +129,39 @@ impl Matrix {
     }
 }
 
+impl Source for Matrix {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn form(&self) -> Form {
+        match &self.numbers {
+            Numbers::Tiles(tiles) => {
+                let bits = if tiles.form() == tiles::Form::Nibbles { 4 } else { 8 };
+                Form::Integers { bits, span: GROUP / tiles.parts() }
+            }
+            Numbers::Floats { kind, .. } => Form::Floats(*kind),
+        }
+    }
+
+    fn groups(&self, row: usize, each: &mut dyn FnMut(usize, &Group)) {
+        if let Numbers::Tiles(tiles) = &self.numbers {
+            tiles.groups_of_row(row, each);
+        }
+    }
+
+    fn floats(&self, row: usize) -> &[u8] {
+        match &self.numbers {
+            Numbers::Tiles(_) => &[],
+            Numbers::Floats { bytes, row_bytes, .. } => &bytes[row * row_bytes..][..*row_bytes],
+        }
+    }
+}
+
 /// Where tiles write their columns of the result, from several threads at once.
 struct Columns {
     start: *mut f32,
@@ -217,6 +251,25 @@ mod tests {
             .collect()
     }
 
+    /// What another backend would copy is the file's weights.
+    fn check_copy(matrix: &Matrix, weights: &[f32]) {
+        let columns = matrix.columns();
+        for (row, want) in weights.chunks_exact(columns).enumerate() {
+            let mut got = vec![0.0; columns];
+            match matrix.form() {
+                Form::Integers { bits, span } => matrix.groups(row, &mut |index, group| {
+                    assert!(bits == 8 || group.values.iter().all(|value| (0..16).contains(value)));
+                    assert!(span == 16 || (group.scales[0], group.minima[0]) == (group.scales[1], group.minima[1]));
+                    let mut unpacked = [0.0; GROUP];
+                    group.unpack(&mut unpacked);
+                    got[index * GROUP..][..GROUP].copy_from_slice(&unpacked);
+                }),
+                Form::Floats(kind) => dequantize_row(kind, matrix.floats(row), &mut got).unwrap(),
+            }
+            assert_eq!(got, want, "row {row}");
+        }
+    }
+
     #[test]
     fn every_product_equals_the_plain_loop_over_odd_shapes() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
@@ -233,6 +286,7 @@ mod tests {
                     matrix.unpack_row(row, &mut unpacked);
                     assert_eq!(unpacked, want, "{kind} {rows} × {columns}, row {row}");
                 }
+                check_copy(&matrix, &weights);
                 let x = activations(&mut random, tokens, columns);
                 let first = matrix.multiply(&Activations::new(x.clone(), columns));
                 check(&format!("{kind} {rows} × {columns}"), &weights, &x, columns, &first);

@@ -105,7 +105,8 @@ impl CpuModel {
             let logits = head.multiply(&Activations::new(rows.to_vec(), config.width));
             let vocabulary = head.rows();
             scores.extend(platform::map_indices(logits.len() / vocabulary, |row| {
-                read_logits(&logits[row * vocabulary..][..vocabulary], query)
+                let scores = read_logits(&logits[row * vocabulary..][..vocabulary], query);
+                SegmentScores { last_row: rows[row * config.width..][..config.width].to_vec(), ..scores }
             }));
         }
         Ok(scores)

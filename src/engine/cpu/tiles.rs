@@ -153,6 +153,35 @@ impl Tiles {
         }
     }
 
+    /// Calls `each(index, group)` for the groups of a row: the integers, scales and minima as the tiles have them.
+    ///
+    /// # Panics
+    /// If `row` is out of range.
+    pub fn groups_of_row(&self, row: usize, each: &mut dyn FnMut(usize, &Group)) {
+        let lane = row % TILE_ROWS;
+        let mut group = Group { values: [0; GROUP], scales: [0.0; 2], minima: [0.0; 2] };
+        for index in 0..self.groups {
+            let tile = self.group(row / TILE_ROWS, index);
+            for pair in 0..GROUP / 4 {
+                for column in 0..2 {
+                    let at = pair * 32 + lane * 2 + column;
+                    let (low, high) = match self.form {
+                        Form::Nibbles => (tile.packed[at] & 15, tile.packed[at] >> 4),
+                        Form::Bytes => (tile.packed[at], tile.packed[256 + at]),
+                    };
+                    group.values[2 * pair + column] = low as i8;
+                    group.values[16 + 2 * pair + column] = high as i8;
+                }
+            }
+            for half in 0..2 {
+                let at = half % self.parts * TILE_ROWS + lane;
+                group.scales[half] = tile.scales[at];
+                group.minima[half] = tile.minima.get(at).copied().unwrap_or(0.0);
+            }
+            each(index, &group);
+        }
+    }
+
     /// Unpacks one row into `out`.
     ///
     /// # Panics

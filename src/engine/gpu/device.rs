@@ -6,9 +6,12 @@
 //!
 //! Dropping a [`Device`] destroys it: in a browser its memory would otherwise stay until JavaScript's collector comes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
+use super::kernels::Kernels;
+use super::rung::Rung;
 use crate::error::{Error, Kind, Result};
 
 /// What an adapter must have: WebGPU's defaults, of which this engine uses no more than these.
@@ -32,6 +35,8 @@ pub struct Adapter {
     pub name: String,
     /// Whether it is a program on the processor.
     pub software: bool,
+    /// Whether the shader language has products of packed bytes here.
+    has_dot: bool,
 }
 
 impl Adapter {
@@ -62,16 +67,28 @@ impl Adapter {
             true => "this device's graphics processor".to_owned(),
             false => info.name,
         };
-        Some(Self { adapter, name, software })
+        let has_dot =
+            instance.wgsl_language_features().contains(wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct);
+        Some(Self { adapter, name, software, has_dot })
     }
 
-    /// A device on it.
+    /// What the adapter lacks for a rung, if anything.
+    pub fn lacks(&self, rung: Rung) -> Option<&'static str> {
+        match rung {
+            Rung::Float16 if !self.adapter.features().contains(wgpu::Features::SHADER_F16) => Some("16-bit floats"),
+            Rung::IntegerDot if !self.has_dot => Some("products of packed bytes"),
+            _ => None,
+        }
+    }
+
+    /// A device on it. A browser's adapter gives one device only: for another, it must be found again.
     ///
     /// # Errors
     /// If the adapter gives none.
     pub async fn open(&self) -> Result<Device> {
         let described = wgpu::DeviceDescriptor {
             label: Some("candor"),
+            required_features: self.adapter.features() & wgpu::Features::SHADER_F16,
             required_limits: needed_limits(&self.adapter.limits()),
             ..Default::default()
         };
@@ -87,7 +104,8 @@ impl Adapter {
         device.set_device_lost_callback(move |_, why| {
             note(&heard, Error::new(Kind::Lost, format!("the graphics device was lost: {why}")));
         });
-        Ok(Device { device, queue, fault, name: self.name.clone(), software: self.software })
+        let (kernels, staged) = (Kernels::default(), AtomicU64::default());
+        Ok(Device { kernels, device, queue, fault, staged, name: self.name.clone(), software: self.software })
     }
 }
 
@@ -108,9 +126,12 @@ fn note(fault: &Mutex<Option<Error>>, error: Error) {
 /// A device that computes, until it is lost.
 #[derive(Debug)]
 pub struct Device {
+    kernels: Kernels,
     device: wgpu::Device,
     queue: wgpu::Queue,
     fault: Arc<Mutex<Option<Error>>>,
+    /// Bytes that were written and not sent on their way yet.
+    staged: AtomicU64,
     /// The adapter's name.
     pub name: String,
     /// Whether the adapter is a program on the processor.
@@ -127,6 +148,11 @@ impl Device {
     /// wgpu's own device.
     pub fn raw(&self) -> &wgpu::Device {
         &self.device
+    }
+
+    /// Its pipelines.
+    pub fn kernels(&self) -> &Kernels {
+        &self.kernels
     }
 
     /// What went wrong so far, if anything did. Lack of memory is forgotten once it was asked for: with less to hold
@@ -187,14 +213,23 @@ impl Device {
     /// Writes bytes, a multiple of four of them, before whatever is submitted next.
     pub fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
         if !bytes.is_empty() {
+            self.staged.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             self.queue.write_buffer(&buffer.0, offset, bytes);
         }
     }
 
     /// Sends what was written on its way, so that it is not kept in staging memory.
     pub fn flush(&self) {
+        self.staged.store(0, Ordering::Relaxed);
         self.queue.submit([]);
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+    }
+
+    /// [`Self::flush`] once `bytes` or more were written since the last.
+    pub fn flush_at(&self, bytes: u64) {
+        if self.staged.load(Ordering::Relaxed) >= bytes {
+            self.flush();
+        }
     }
 
     /// Submits commands.

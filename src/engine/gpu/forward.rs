@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 use super::device::{Buffer, Device};
 use super::kernels::{Kernel, Recording};
-use super::matrix::{Matrix, Product, then};
+use super::low_rank::DeviceAdapter;
+use super::matrix::{Product, then};
+use super::narrow::{Input, Room};
+use super::rung::Rung;
 use super::{GpuModel, HEAD_ROWS, Vectors, head};
+use crate::engine::adapter::Projection;
 use crate::engine::batch::PackedBatch;
 use crate::engine::config::{ModelConfig, RopeLayout};
 use crate::engine::rope;
@@ -17,6 +21,8 @@ use crate::engine::rope;
 /// Keys and values of a prefix on the device, per layer: rotated keys and values, positions × kv_width.
 #[derive(Debug, Default)]
 pub struct DevicePrefix {
+    /// The model it was computed by.
+    owner: u64,
     positions: usize,
     layers: Vec<(Buffer, Buffer)>,
 }
@@ -26,12 +32,18 @@ impl DevicePrefix {
     pub fn positions(&self) -> usize {
         self.positions
     }
+
+    /// Whether this model computed it: another's buffers are of no use, even on the same adapter.
+    pub fn is_of(&self, model: &GpuModel) -> bool {
+        self.owner == model.id
+    }
 }
 
 /// The activations of a pass, as float32.
 #[derive(Debug)]
 pub struct Scratch {
     tokens: usize,
+    rank: usize,
     x: Buffer,
     normed: Buffer,
     queries: Buffer,
@@ -43,6 +55,11 @@ pub struct Scratch {
     gate: Buffer,
     last_x: Buffer,
     last_normed: Buffer,
+    /// What an adapter has between its two halves.
+    inner: Buffer,
+    /// An adapter's part of the feed-forward network's inner activations.
+    lifted: Buffer,
+    narrow: Room,
     /// Logits of [`HEAD_ROWS`] rows.
     pub logits: Buffer,
     /// What the head knows of slices of the vocabulary.
@@ -50,12 +67,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Buffers for passes of up to `tokens` tokens, whose logits have rows of `stride`.
-    pub fn new(device: &Device, config: &ModelConfig, stride: usize, tokens: usize) -> Self {
+    /// Buffers for passes of up to `tokens` tokens, whose logits have rows of `stride`, with an adapter of this rank.
+    pub fn new(device: &Device, config: &ModelConfig, stride: usize, tokens: usize, rank: usize) -> Self {
         let rows = |width: usize| device.buffer((tokens * width * 4) as u64);
         let raw = if config.qk_norm { config.query_width().max(config.kv_width()) } else { 0 };
+        let widest = config.width.max(config.query_width()).max(config.feed_forward);
         Self {
             tokens,
+            rank,
             x: rows(config.width),
             normed: rows(config.width),
             queries: rows(config.query_width()),
@@ -66,14 +85,28 @@ impl Scratch {
             gate: rows(config.feed_forward),
             last_x: rows(config.width),
             last_normed: rows(config.width),
+            inner: rows(rank),
+            lifted: rows(if rank > 0 { config.feed_forward } else { 0 }),
+            narrow: Room::new(device, tokens * widest),
             logits: device.buffer((HEAD_ROWS * stride * 4) as u64),
             partial: device.buffer((HEAD_ROWS * head::SLICES * 8) as u64),
         }
     }
 
-    /// Whether a pass of so many tokens fits.
-    pub fn holds(&self, tokens: usize) -> bool {
-        self.tokens >= tokens
+    /// Rows for a product, as the rung reads them; good until the next are asked for.
+    pub fn input<'a>(
+        &'a self,
+        recording: &mut Recording<'a>,
+        rung: Rung,
+        numbers: &'a Buffer,
+        count: usize,
+    ) -> Input<'a> {
+        self.narrow.input(recording, rung, numbers, count)
+    }
+
+    /// Whether a pass of so many tokens fits, with an adapter of this rank.
+    pub fn holds(&self, tokens: usize, rank: usize) -> bool {
+        self.tokens >= tokens && self.rank >= rank
     }
 }
 
@@ -146,11 +179,11 @@ struct Rows<'a> {
     places: &'a Buffer,
 }
 
-/// Makes room for a prefix that is `tokens` longer.
-pub fn longer_prefix(device: &Device, config: &ModelConfig, before: usize, tokens: usize) -> DevicePrefix {
-    let bytes = ((before + tokens) * config.kv_width() * 4) as u64;
-    let layers = (0..config.layers).map(|_| (device.buffer(bytes), device.buffer(bytes))).collect();
-    DevicePrefix { positions: before + tokens, layers }
+/// Makes room for a prefix of `positions` for a model.
+pub fn prefix_of(model: &GpuModel, config: &ModelConfig, positions: usize) -> DevicePrefix {
+    let bytes = (positions * config.kv_width() * 4) as u64;
+    let buffer = || model.device.buffer(bytes);
+    DevicePrefix { owner: model.id, positions, layers: (0..config.layers).map(|_| (buffer(), buffer())).collect() }
 }
 
 /// A pass over a model.
@@ -159,6 +192,10 @@ pub struct Forward<'a> {
     pub model: &'a GpuModel,
     /// Its description.
     pub config: &'a ModelConfig,
+    /// How products are computed.
+    pub rung: Rung,
+    /// What lies beside the model's matrices.
+    pub adapter: Option<&'a DeviceAdapter>,
     /// The batch.
     pub inputs: &'a Inputs,
     /// What it attends to.
@@ -167,20 +204,39 @@ pub struct Forward<'a> {
     pub scratch: &'a Arc<Scratch>,
 }
 
+/// Where a projection's result goes.
+#[derive(Clone, Copy)]
+struct Goal<'a> {
+    out: &'a Buffer,
+    then: u32,
+    bias: Option<&'a Buffer>,
+}
+
+impl<'a> Goal<'a> {
+    fn store(out: &'a Buffer, bias: Option<&'a Buffer>) -> Self {
+        Self { out, then: if bias.is_some() { then::ADD_BIAS } else { then::STORE }, bias }
+    }
+
+    fn add(out: &'a Buffer) -> Self {
+        Self { out, then: then::ADD_TO_OUT, bias: None }
+    }
+}
+
 impl<'a> Forward<'a> {
-    /// Records the layers up to the normed last row of each segment; returns where those are.
-    pub fn last_rows(&self, recording: &mut Recording<'a>) -> &'a Buffer {
-        let (config, scratch) = (self.config, self.scratch);
+    /// Records the layers up to the normed last row of each segment; returns those, as a product reads them.
+    pub fn last_rows(&self, recording: &mut Recording<'a>) -> Input<'a> {
+        let config = self.config;
         let mut rows = self.embed(recording);
         for index in 0..config.layers {
-            self.keys_and_values(recording, index, rows);
+            let mut normed = self.keys_and_values(recording, index, rows);
             if index + 1 == config.layers {
                 rows = self.pick_last(recording);
+                normed = self.input(recording, rows.normed, rows.count, config.width);
             }
-            self.rest_of_layer(recording, index, rows);
+            self.rest_of_layer(recording, index, rows, normed);
         }
         self.norm(recording, &self.model.output_norm, rows.x, rows.normed, rows.count);
-        &scratch.last_normed
+        self.input(recording, rows.normed, rows.count, config.width)
     }
 
     /// Records the layers, and puts their keys and values behind those of the prefix into `longer`.
@@ -190,7 +246,7 @@ impl<'a> Forward<'a> {
         let row_bytes = (config.kv_width() * 4) as u64;
         let (old, new) = (self.before.positions() as u64 * row_bytes, rows.count as u64 * row_bytes);
         for index in 0..config.layers {
-            self.keys_and_values(recording, index, rows);
+            let normed = self.keys_and_values(recording, index, rows);
             let (old_keys, old_values) = self.before.layer(index);
             let (keys, values) = (&longer.layers[index].0, &longer.layers[index].1);
             recording.copy(old_keys, 0, keys, 0, old);
@@ -199,7 +255,7 @@ impl<'a> Forward<'a> {
             recording.copy(&scratch.values, 0, values, old, new);
             // What a last layer makes of its keys and values is for a head to read, and there is none here.
             if index + 1 < config.layers {
-                self.rest_of_layer(recording, index, rows);
+                self.rest_of_layer(recording, index, rows, normed);
             }
         }
     }
@@ -221,47 +277,60 @@ impl<'a> Forward<'a> {
         Rows { count: inputs.segments, x, normed, places: &inputs.last_places }
     }
 
-    /// Norms the rows, and makes their rotated keys and their values.
-    fn keys_and_values(&self, recording: &mut Recording<'a>, index: usize, rows: Rows<'a>) {
-        let (scratch, kv_heads) = (self.scratch, self.config.kv_heads);
-        let (layer, vectors) = (&self.model.weights.layers[index], &self.model.vectors[index]);
-        self.norm(recording, &vectors.attention_norm, rows.x, rows.normed, rows.count);
-        self.product(recording, &layer.value, rows, &scratch.values, vectors.value_bias.as_ref());
-        let head_norm = vectors.key_norm.as_ref();
-        self.heads(recording, &layer.key, rows, &scratch.keys, vectors.key_bias.as_ref(), head_norm, kv_heads);
+    fn input(&self, recording: &mut Recording<'a>, numbers: &'a Buffer, rows: usize, width: usize) -> Input<'a> {
+        self.scratch.input(recording, self.rung, numbers, rows * width)
     }
 
-    /// A product with a bias, where there is one.
-    fn product(
+    /// Norms the rows, and makes their rotated keys and their values; returns the normed rows.
+    fn keys_and_values(&self, recording: &mut Recording<'a>, index: usize, rows: Rows<'a>) -> Input<'a> {
+        let scratch = self.scratch;
+        let vectors = &self.model.vectors[index];
+        self.norm(recording, &vectors.attention_norm, rows.x, rows.normed, rows.count);
+        let normed = self.input(recording, rows.normed, rows.count, self.config.width);
+        let values = Goal::store(&scratch.values, vectors.value_bias.as_ref());
+        self.project(recording, (index, Projection::Value), normed, rows.count, values);
+        self.heads(recording, (index, Projection::Key), normed, rows);
+        normed
+    }
+
+    /// A product with one of a layer's matrices, and with what an adapter has beside it.
+    fn project(
         &self,
         recording: &mut Recording<'a>,
-        matrix: &'a Matrix,
-        rows: Rows<'a>,
-        out: &'a Buffer,
-        bias: Option<&'a Buffer>,
+        (layer, projection): (usize, Projection),
+        x: Input<'a>,
+        tokens: usize,
+        goal: Goal<'a>,
     ) {
-        let then = if bias.is_some() { then::ADD_BIAS } else { then::STORE };
-        matrix.multiply(recording, Product { x: rows.normed, first_token: 0, tokens: rows.count, out, then, bias });
+        let matrix = self.model.weights.layers[layer].matrix(projection);
+        let Goal { out, mut then, mut bias } = goal;
+        let (inner, rows) = (&self.scratch.inner, (x.numbers, tokens));
+        let path = self.adapter.and_then(|adapter| adapter.part(layer, projection));
+        let gated = then & then::GATE != 0;
+        // A gate is applied to the whole sum, so there the adapter's part must come first.
+        if let Some(path) = path.filter(|_| gated) {
+            path.record(recording, rows, inner, &self.scratch.lifted, then::STORE);
+            (then, bias) = (then | then::ADD_ROWS, Some(&self.scratch.lifted));
+        }
+        matrix.multiply(recording, Product { x, first_token: 0, tokens, out, then, bias });
+        if let Some(path) = path.filter(|_| !gated) {
+            path.record(recording, rows, inner, out, then::ADD_TO_OUT);
+        }
     }
 
     /// Queries or keys: a product with bias, head norm and rotation, where the model has them.
-    fn heads(
-        &self,
-        recording: &mut Recording<'a>,
-        matrix: &'a Matrix,
-        rows: Rows<'a>,
-        out: &'a Buffer,
-        bias: Option<&'a Buffer>,
-        norm: Option<&'a Buffer>,
-        heads: usize,
-    ) {
-        let config = self.config;
+    fn heads(&self, recording: &mut Recording<'a>, of: (usize, Projection), x: Input<'a>, rows: Rows<'a>) {
+        let (config, scratch, vectors) = (self.config, self.scratch, &self.model.vectors[of.0]);
+        let (bias, norm, out, heads) = match of.1 {
+            Projection::Key => (&vectors.key_bias, &vectors.key_norm, &scratch.keys, config.kv_heads),
+            _ => (&vectors.query_bias, &vectors.query_norm, &scratch.queries, config.heads),
+        };
         let head4 = (config.head_width / 4) as u32;
         match norm {
-            None => self.product(recording, matrix, rows, out, bias),
+            None => self.project(recording, of, x, rows.count, Goal::store(out, bias.as_ref())),
             Some(norm) => {
-                let raw = &self.scratch.raw;
-                self.product(recording, matrix, rows, raw, bias);
+                let raw = &scratch.raw;
+                self.project(recording, of, x, rows.count, Goal::store(raw, bias.as_ref()));
                 let sizes = [head4, head4 * heads as u32, config.norm_epsilon.to_bits()];
                 let grid = [rows.count as u32, heads as u32, 1];
                 recording.call(Kernel::RmsNorm, &Vec::new(), &sizes, &[raw, norm, out], grid);
@@ -275,54 +344,34 @@ impl<'a> Forward<'a> {
     }
 
     /// Everything of a layer after its keys and values.
-    fn rest_of_layer(&self, recording: &mut Recording<'a>, index: usize, rows: Rows<'a>) {
-        let (config, scratch) = (self.config, self.scratch);
-        let (layer, vectors) = (&self.model.weights.layers[index], &self.model.vectors[index]);
-        let Vectors { query_bias, query_norm, feed_forward_norm, .. } = vectors;
-        let (query_bias, query_norm) = (query_bias.as_ref(), query_norm.as_ref());
-        self.heads(recording, &layer.query, rows, &scratch.queries, query_bias, query_norm, config.heads);
+    fn rest_of_layer(&self, recording: &mut Recording<'a>, index: usize, rows: Rows<'a>, normed: Input<'a>) {
+        let (config, scratch, count) = (self.config, self.scratch, rows.count);
+        let Vectors { feed_forward_norm, .. } = &self.model.vectors[index];
+        self.heads(recording, (index, Projection::Query), normed, rows);
         self.attend(recording, index, rows);
-        let back = |x, matrix: &'a Matrix, recording: &mut Recording<'a>| {
-            let then = then::ADD_TO_OUT;
-            matrix
-                .multiply(recording, Product { x, first_token: 0, tokens: rows.count, out: rows.x, then, bias: None });
-        };
-        back(&scratch.attended, &layer.attention_output, recording);
-        self.norm(recording, feed_forward_norm, rows.x, rows.normed, rows.count);
+        let attended = self.input(recording, &scratch.attended, count, config.query_width());
+        self.project(recording, (index, Projection::Output), attended, count, Goal::add(rows.x));
+        self.norm(recording, feed_forward_norm, rows.x, rows.normed, count);
+        let normed = self.input(recording, rows.normed, count, config.width);
         let gate = &scratch.gate;
-        self.product(recording, &layer.gate, rows, gate, None);
-        let gated =
-            Product { x: rows.normed, first_token: 0, tokens: rows.count, out: gate, then: then::GATE, bias: None };
-        layer.up.multiply(recording, gated);
-        back(gate, &layer.down, recording);
+        self.project(recording, (index, Projection::Gate), normed, count, Goal::store(gate, None));
+        let gated = Goal { out: gate, then: then::GATE, bias: None };
+        self.project(recording, (index, Projection::Up), normed, count, gated);
+        let gate = self.input(recording, gate, count, config.feed_forward);
+        self.project(recording, (index, Projection::Down), gate, count, Goal::add(rows.x));
     }
 
     fn attend(&self, recording: &mut Recording<'a>, index: usize, rows: Rows<'a>) {
         let (config, scratch) = (self.config, self.scratch);
         let (prefix_keys, prefix_values) = self.before.layer(index);
-        let head4 = config.head_width / 4;
-        // The most vectors of four that the kernel sums up at once and that divide the head.
-        let vectors = (1..=ATTENTION_VECTORS.min(head4)).rev().find(|most| head4 % most == 0).unwrap_or(1);
-        let sizes = [
-            rows.count as u32,
-            (config.heads / config.kv_heads) as u32,
-            head4 as u32,
-            (config.query_width() / 4) as u32,
-            (config.kv_width() / 4) as u32,
-            self.before.positions() as u32,
-            (1.0 / (config.head_width as f32).sqrt()).to_bits(),
-        ];
-        let buffers = [
-            &scratch.queries,
-            prefix_keys,
-            prefix_values,
-            &scratch.keys,
-            &scratch.values,
-            rows.places,
-            &scratch.attended,
-        ];
-        let grid = [(rows.count as u32).div_ceil(32), config.heads as u32, (head4 / vectors) as u32];
-        recording.call(Kernel::Attention, &vec![("VECTORS", vectors as u32)], &sizes, &buffers, grid);
+        let (queries, keys, values) = (&scratch.queries, &scratch.keys, &scratch.values);
+        let call = AttentionCall {
+            heads: [config.heads, config.kv_heads, config.head_width],
+            rows: rows.count,
+            prefix: self.before.positions(),
+            buffers: [queries, prefix_keys, prefix_values, keys, values, rows.places, &scratch.attended],
+        };
+        call.record(recording);
     }
 
     fn norm(&self, recording: &mut Recording<'a>, weight: &'a Buffer, x: &'a Buffer, out: &'a Buffer, rows: usize) {
@@ -334,3 +383,30 @@ impl<'a> Forward<'a> {
 
 /// Vectors of four that the attention kernel has room for.
 const ATTENTION_VECTORS: usize = 16;
+
+/// The attention of some rows.
+pub struct AttentionCall<'a> {
+    /// Query heads, key and value heads, dimensions of a head.
+    pub heads: [usize; 3],
+    /// Rows of queries.
+    pub rows: usize,
+    /// Positions of the prefix.
+    pub prefix: usize,
+    /// As the kernel binds them.
+    pub buffers: [&'a Buffer; 7],
+}
+
+impl<'a> AttentionCall<'a> {
+    /// Records it.
+    pub fn record(&self, recording: &mut Recording<'a>) {
+        let [heads, kv_heads, width] = self.heads;
+        let head4 = width / 4;
+        // The most vectors of four that the kernel sums up at once and that divide the head.
+        let vectors = (1..=ATTENTION_VECTORS.min(head4)).rev().find(|most| head4 % most == 0).unwrap_or(1);
+        let sizes = [self.rows, heads / kv_heads, head4, heads * head4, kv_heads * head4, self.prefix];
+        let mut sizes = sizes.map(|size| size as u32).to_vec();
+        sizes.push((1.0 / (width as f32).sqrt()).to_bits());
+        let grid = [(self.rows as u32).div_ceil(32), heads as u32, (head4 / vectors) as u32];
+        recording.call(Kernel::Attention, &vec![("VECTORS", vectors as u32)], &sizes, &self.buffers, grid);
+    }
+}

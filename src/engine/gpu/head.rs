@@ -5,6 +5,7 @@ use super::device::{Buffer, Device, floats_in, integers_in};
 use super::forward::Scratch;
 use super::kernels::{Kernel, Recording};
 use super::matrix::{Matrix, Product, then};
+use super::narrow::Input;
 use crate::engine::batch::{Query, SegmentScores};
 use crate::error::{Error, Kind, Result};
 
@@ -57,29 +58,17 @@ impl Head {
         &'a self,
         recording: &mut Recording<'a>,
         head: &'a Matrix,
-        normed: &'a Buffer,
+        normed: Input<'a>,
         scratch: &'a Scratch,
     ) {
         recording.clear(&self.counts);
-        let none = Vec::new();
         for first in (0..self.rows).step_by(HEAD_ROWS) {
             let tokens = HEAD_ROWS.min(self.rows - first);
             let logits = &scratch.logits;
             let product = Product { x: normed, first_token: first, tokens, out: logits, then: then::STORE, bias: None };
             head.multiply(recording, product);
-            let rows = tokens as u32;
-            let sizes = [tokens, head.rows(), head.stride(), self.asked, self.top, self.room, first];
-            let sizes = sizes.map(|size| size as u32);
-            let slices = [SLICES as u32 / 64, rows, 1];
-            recording.call(Kernel::Slices, &none, &sizes, &[logits, &scratch.partial], slices);
-            let each = [rows.div_ceil(32), 1, 1];
-            recording.call(Kernel::Summary, &none, &sizes, &[&scratch.partial, &self.total], each);
-            let asked = [(self.asked as u32).div_ceil(32), rows, 1];
-            recording.call(Kernel::Gather, &none, &sizes, &[logits, &self.ids, &self.gathered], asked);
-            if self.top > 0 {
-                let buffers = [logits, &self.total, &self.counts, &self.found];
-                recording.call(Kernel::Candidates, &none, &sizes, &buffers, slices);
-            }
+            let shape = [head.rows(), head.stride()];
+            self.read_logits(recording, logits, &scratch.partial, [first, tokens], shape);
         }
         let mut at = 0;
         for (buffer, each) in self.sections() {
@@ -87,6 +76,35 @@ impl Head {
             recording.copy(buffer, 0, &self.results, at, bytes);
             at += bytes;
         }
+    }
+
+    /// Records what reads `rows` rows of logits, the first of them being row `first` of all; `shape` is the vocabulary
+    /// and the length of a row.
+    pub fn read_logits<'a>(
+        &'a self,
+        recording: &mut Recording<'a>,
+        logits: &'a Buffer,
+        partial: &'a Buffer,
+        [first, rows]: [usize; 2],
+        [vocabulary, stride]: [usize; 2],
+    ) {
+        let none = Vec::new();
+        let sizes = [rows, vocabulary, stride, self.asked, self.top, self.room, first].map(|size| size as u32);
+        let rows = rows as u32;
+        let slices = [SLICES as u32 / 64, rows, 1];
+        recording.call(Kernel::Slices, &none, &sizes, &[logits, partial], slices);
+        recording.call(Kernel::Summary, &none, &sizes, &[partial, &self.total], [rows.div_ceil(32), 1, 1]);
+        let asked = [(self.asked as u32).div_ceil(32), rows, 1];
+        recording.call(Kernel::Gather, &none, &sizes, &[logits, &self.ids, &self.gathered], asked);
+        if self.top > 0 {
+            let buffers = [logits, &self.total, &self.counts, &self.found];
+            recording.call(Kernel::Candidates, &none, &sizes, &buffers, slices);
+        }
+    }
+
+    /// How many candidates each row has; cleared before a reading.
+    pub fn counts(&self) -> &Buffer {
+        &self.counts
     }
 
     /// The results with their bytes a row.
@@ -132,6 +150,7 @@ impl Head {
             scores.push(SegmentScores {
                 gathered: gathered[row * self.asked..][..self.asked].iter().map(|logit| logprob(*logit)).collect(),
                 top: top.into_iter().map(|(id, logit)| (id, logprob(logit))).collect(),
+                last_row: Vec::new(),
             });
         }
         Ok(Some(scores))

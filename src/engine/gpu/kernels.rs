@@ -3,6 +3,7 @@
 //! Shaders are plain WGSL files that parse alone; what differs between variants of one are its override constants.
 //! Pipelines are made when they are first wanted, and a model wants the same dozen all the time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +25,14 @@ use Access::{Read, Write};
 pub enum Kernel {
     /// Product of a quantized matrix with activations.
     Multiply,
+    /// The same with activations of 16-bit floats.
+    MultiplyHalves,
+    /// The same with activations of 16-bit integers, by dot products of bytes.
+    MultiplyDots,
+    /// Activations as 16-bit floats.
+    Halve,
+    /// Activations as 16-bit integers.
+    Quantize,
     /// Rows of a quantized matrix.
     Embed,
     /// RMS norm of rows or of their heads.
@@ -49,8 +58,11 @@ pub enum Kernel {
 }
 
 /// The shader files, by name.
-pub const SHADERS: [(&str, &str); 7] = [
-    ("matrix", include_str!("shaders/matrix.wgsl")),
+const FILES: [(&str, &str); 10] = [
+    (MATRIX, include_str!("shaders/matrix.wgsl")),
+    ("matrix_dot", include_str!("shaders/matrix_dot.wgsl")),
+    ("halve", include_str!("shaders/halve.wgsl")),
+    ("quantize", include_str!("shaders/quantize.wgsl")),
     ("rms_norm", include_str!("shaders/rms_norm.wgsl")),
     ("rope", include_str!("shaders/rope.wgsl")),
     ("attention", include_str!("shaders/attention.wgsl")),
@@ -58,12 +70,36 @@ pub const SHADERS: [(&str, &str); 7] = [
     ("head", include_str!("shaders/head.wgsl")),
     ("peak", include_str!("shaders/peak.wgsl")),
 ];
+const MATRIX: &str = "matrix";
+/// The file of products with one line changed: its activations are 16-bit floats.
+const MATRIX_OF_HALVES: &str = "matrix, activations of float16";
+const FLOATS: &str = "alias Activations = vec4<f32>;";
+const HALVES: &str = "alias Activations = vec4<f16>;";
+
+/// Every shader's name.
+#[cfg(test)]
+pub fn shaders() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(name, _)| *name).chain([MATRIX_OF_HALVES])
+}
+
+/// A shader's source.
+pub fn source(shader: &str) -> Cow<'static, str> {
+    let file = |name: &str| FILES.iter().find(|(other, _)| *other == name).map_or("", |(_, source)| source);
+    match shader {
+        MATRIX_OF_HALVES => format!("enable f16;\n{}", file(MATRIX).replace(FLOATS, HALVES)).into(),
+        name => file(name).into(),
+    }
+}
 
 impl Kernel {
     /// Every kernel.
     #[cfg(test)]
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Multiply,
+        Self::MultiplyHalves,
+        Self::MultiplyDots,
+        Self::Halve,
+        Self::Quantize,
         Self::Embed,
         Self::RmsNorm,
         Self::Rope,
@@ -77,10 +113,18 @@ impl Kernel {
         Self::PeakCopy,
     ];
 
-    /// Its file in [`SHADERS`], its entry point, and its storage buffers by binding. Binding 0 is always the sizes.
+    /// Its [`source`], its entry point, and its storage buffers by binding. Binding 0 is always the sizes.
     pub fn parts(self) -> (&'static str, &'static str, &'static [(u32, Access)]) {
         match self {
             Self::Multiply => ("matrix", "multiply", &[(1, Read), (2, Read), (3, Read), (4, Read), (5, Write)]),
+            Self::MultiplyHalves => {
+                (MATRIX_OF_HALVES, "multiply", &[(1, Read), (2, Read), (3, Read), (4, Read), (5, Write)])
+            }
+            Self::MultiplyDots => {
+                ("matrix_dot", "multiply", &[(1, Read), (2, Read), (3, Read), (4, Read), (6, Read), (5, Write)])
+            }
+            Self::Halve => ("halve", "halve", &[(1, Read), (2, Write)]),
+            Self::Quantize => ("quantize", "quantize", &[(1, Read), (2, Write), (3, Write)]),
             Self::Embed => ("matrix", "embed", &[(1, Read), (2, Read), (6, Read), (5, Write)]),
             Self::RmsNorm => ("rms_norm", "rms_norm", &[(1, Read), (2, Read), (3, Write)]),
             Self::Rope => ("rope", "rope", &[(1, Read), (2, Read), (3, Write)]),
@@ -150,10 +194,9 @@ impl Kernels {
         });
         let mut shaders = self.shaders.lock().unwrap_or_else(PoisonError::into_inner);
         let shader = shaders.entry(file).or_insert_with(|| {
-            let source = SHADERS.iter().find(|(name, _)| *name == file).map_or("", |(_, source)| source);
             raw.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(file),
-                source: wgpu::ShaderSource::Wgsl(source.into()),
+                source: wgpu::ShaderSource::Wgsl(source(file)),
             })
         });
         let constants: Vec<(&str, f64)> = constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
@@ -190,15 +233,14 @@ enum Step<'a> {
 /// Calls in order, submitted together.
 pub struct Recording<'a> {
     device: &'a Device,
-    kernels: &'a Kernels,
     steps: Vec<Step<'a>>,
     sizes: Vec<u8>,
 }
 
 impl<'a> Recording<'a> {
     /// An empty list.
-    pub fn new(device: &'a Device, kernels: &'a Kernels) -> Self {
-        Self { device, kernels, steps: Vec::new(), sizes: Vec::new() }
+    pub fn new(device: &'a Device) -> Self {
+        Self { device, steps: Vec::new(), sizes: Vec::new() }
     }
 
     /// The device it is for.
@@ -226,7 +268,7 @@ impl<'a> Recording<'a> {
         self.sizes.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));
         self.sizes.resize(at + SIZES_STEP, 0);
         self.steps.push(Step::Call(Call {
-            ready: self.kernels.get(self.device, kernel, constants),
+            ready: self.device.kernels().get(self.device, kernel, constants),
             buffers: bindings.iter().zip(buffers).map(|((binding, _), buffer)| (*binding, *buffer)).collect(),
             sizes: at as u32,
             grid,

@@ -4,20 +4,22 @@
 //! with exactly the file's values. What they look like in memory is written in `shaders/matrix.wgsl`. Scales and minima
 //! become float32, because the K types multiply two numbers to get one.
 
+use std::ops::Range;
+
 use half::bf16;
 
-use crate::error::Result;
-use crate::gguf::{GROUP, QuantizedType, for_each_group};
+use crate::engine::weights::{Form, Source};
+use crate::gguf::{GROUP, Group, QuantizedType};
 
 /// Rows of a quad.
 pub const QUAD: usize = 4;
 
-/// How integers or floats are packed into 32-bit words, by the numbers that the shader has for it.
+/// How integers or floats are packed into 32-bit words, by the numbers that the shaders have for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// Eight unsigned integers of four bits.
     Nibbles = 0,
-    /// Four signed integers of eight bits.
+    /// Four signed integers of eight bits: of eight columns first the even, then the odd ones.
     Bytes = 1,
     /// Two 16-bit floats.
     Halves = 2,
@@ -26,13 +28,13 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The layout for a type.
-    pub fn of(kind: QuantizedType) -> Self {
-        match kind {
-            QuantizedType::Q4_0 | QuantizedType::Q4_1 | QuantizedType::Q4_K => Self::Nibbles,
-            QuantizedType::F16 => Self::Halves,
-            QuantizedType::F32 | QuantizedType::BF16 => Self::Floats,
-            _ => Self::Bytes,
+    /// The layout for a form.
+    pub fn of(form: Form) -> Self {
+        match form {
+            Form::Integers { bits: 4, .. } => Self::Nibbles,
+            Form::Integers { .. } => Self::Bytes,
+            Form::Floats(QuantizedType::F16) => Self::Halves,
+            Form::Floats(_) => Self::Floats,
         }
     }
 
@@ -45,13 +47,18 @@ impl Layout {
             Self::Floats => 1,
         }
     }
+
+    /// Whether its weights are integers.
+    pub fn is_integer(self) -> bool {
+        matches!(self, Self::Nibbles | Self::Bytes)
+    }
 }
 
 /// Columns that share a scale.
-pub fn span(kind: QuantizedType) -> usize {
-    match kind {
-        QuantizedType::Q2_K | QuantizedType::Q3_K | QuantizedType::Q6_K => GROUP / 2,
-        _ => GROUP,
+pub fn span(form: Form) -> usize {
+    match form {
+        Form::Integers { span, .. } => span,
+        Form::Floats(_) => GROUP,
     }
 }
 
@@ -65,61 +72,59 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs the rows that `bytes` hold; `columns` is a multiple of 32.
-    ///
-    /// # Errors
-    /// If the bytes are not whole blocks.
-    pub fn new(kind: QuantizedType, columns: usize, bytes: &[u8]) -> Result<Self> {
-        let layout = Layout::of(kind);
-        let row_bytes = kind.row_bytes(columns)?;
-        let rows = (bytes.len() / row_bytes).next_multiple_of(QUAD);
-        let words_a_row = columns / layout.columns_a_word();
-        let mut packed = Self { words: vec![0; words_a_row * rows], scales: Vec::new() };
-        if matches!(layout, Layout::Nibbles | Layout::Bytes) {
-            packed.scales = vec![0.0; columns / span(kind) * rows * 2];
+    /// Packs some rows; columns are a multiple of 32.
+    pub fn new(source: &impl Source, rows: Range<usize>) -> Self {
+        let (form, columns) = (source.form(), source.columns());
+        let layout = Layout::of(form);
+        let height = rows.len().next_multiple_of(QUAD);
+        let mut packed = Self { words: vec![0; columns / layout.columns_a_word() * height], scales: Vec::new() };
+        if let Form::Integers { span, .. } = form {
+            packed.scales = vec![0.0; columns / span * height * 2];
         }
-        for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
-            match layout {
-                Layout::Nibbles | Layout::Bytes => packed.integers(kind, layout, rows, row, bytes)?,
-                Layout::Halves => packed.row(rows, row, bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b))),
-                Layout::Floats => match kind {
-                    QuantizedType::BF16 => {
-                        let numbers = bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32().to_bits());
-                        packed.row(rows, row, numbers);
-                    }
-                    _ => packed.row(rows, row, bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b))),
-                },
+        for (at, row) in rows.enumerate() {
+            match form {
+                Form::Integers { span, .. } => source.groups(row, &mut |index, group| {
+                    packed.scales_of(height, at, span, index, group);
+                    packed.integers(height, at, layout, index, group);
+                }),
+                Form::Floats(kind) => packed.floats(height, at, kind, source.floats(row)),
             }
         }
-        Ok(packed)
+        packed
     }
 
-    fn row(&mut self, rows: usize, row: usize, words: impl Iterator<Item = u32>) {
-        for (at, word) in words.enumerate() {
-            self.words[at * rows + row] = word;
+    fn scales_of(&mut self, height: usize, row: usize, span: usize, index: usize, group: &Group) {
+        let halves = GROUP / span;
+        for half in 0..halves {
+            let at = ((index * halves + half) * height / QUAD + row / QUAD) * 2 * QUAD + row % QUAD;
+            self.scales[at] = group.scales[half];
+            self.scales[at + QUAD] = group.minima[half];
         }
     }
 
-    fn integers(&mut self, kind: QuantizedType, layout: Layout, rows: usize, row: usize, bytes: &[u8]) -> Result<()> {
-        let (quad, lane) = (row / QUAD, row % QUAD);
-        let halves = GROUP / span(kind);
-        // ggml's Q4_0 counts from -8; nibbles count from 0, and the minimum makes up for it.
-        let zero = if kind == QuantizedType::Q4_0 { 8 } else { 0 };
-        for_each_group(kind, bytes, |index, group| {
-            for half in 0..halves {
-                let at = ((index * halves + half) * rows / QUAD + quad) * 2 * QUAD + lane;
-                self.scales[at] = group.scales[half];
-                self.scales[at + QUAD] = group.minima[half] - f32::from(zero) * group.scales[half];
+    fn integers(&mut self, height: usize, row: usize, layout: Layout, index: usize, group: &Group) {
+        let each = layout.columns_a_word();
+        for (eight, v) in group.values.as_chunks::<8>().0.iter().enumerate() {
+            let at = (index * GROUP + eight * 8) / each * height + row;
+            if layout == Layout::Nibbles {
+                self.words[at] = v.iter().rev().fold(0, |word, value| word << 4 | (*value as u32 & 15));
+            } else {
+                self.words[at] = u32::from_le_bytes([v[0], v[2], v[4], v[6]].map(|value| value as u8));
+                self.words[at + height] = u32::from_le_bytes([v[1], v[3], v[5], v[7]].map(|value| value as u8));
             }
-            let each = layout.columns_a_word();
-            let bits = 32 / each;
-            for (at, values) in group.values.chunks_exact(each).enumerate() {
-                let word = values.iter().enumerate().fold(0, |word, (place, value)| {
-                    let integer = (value.wrapping_add(zero) as u32) & (u32::MAX >> (32 - bits));
-                    word | integer << (bits * place)
-                });
-                self.words[(index * GROUP / each + at) * rows + row] = word;
+        }
+    }
+
+    fn floats(&mut self, height: usize, row: usize, kind: QuantizedType, bytes: &[u8]) {
+        let mut put = |at: usize, word: u32| self.words[at * height + row] = word;
+        if kind == QuantizedType::BF16 {
+            for (at, bytes) in bytes.as_chunks().0.iter().enumerate() {
+                put(at, bf16::from_le_bytes(*bytes).to_f32().to_bits());
             }
-        })
+        } else {
+            for (at, bytes) in bytes.as_chunks().0.iter().enumerate() {
+                put(at, u32::from_le_bytes(*bytes));
+            }
+        }
     }
 }

@@ -3,11 +3,13 @@
 use super::device::{Buffer, Device};
 use super::kernels::{Constants, Kernel, Recording};
 use super::layout::{Layout, Packed, QUAD, span};
-use crate::error::{Error, Result};
-use crate::gguf::QuantizedType;
+use super::narrow::{Input, Narrow};
+use crate::engine::weights::Source;
 
 /// Bytes of words of one part at most. WebGPU would bind eight times as much; small parts keep staging memory small.
 const PART_BYTES: usize = 16 << 20;
+/// Bytes that are written before they are sent on their way: staging memory stays below this and one part.
+const STAGING_BYTES: u64 = 16 << 20;
 /// Tokens of a register tile, as in the shader.
 const TILE_TOKENS: u32 = 8;
 /// Invocations of a workgroup.
@@ -27,6 +29,8 @@ pub mod then {
     pub const ADD_TO_OUT: u32 = 2;
     /// What is there is a gate: `silu(gate) · product`.
     pub const GATE: u32 = 4;
+    /// Rows of numbers are added first, in the place of a bias.
+    pub const ADD_ROWS: u32 = 8;
 }
 
 /// A matrix of rows × columns (outputs × inputs).
@@ -52,7 +56,7 @@ struct Part {
 #[derive(Clone, Copy)]
 pub struct Product<'a> {
     /// Activations, tokens × columns.
-    pub x: &'a Buffer,
+    pub x: Input<'a>,
     /// The first token of `x`.
     pub first_token: usize,
     /// How many tokens.
@@ -61,37 +65,30 @@ pub struct Product<'a> {
     pub out: &'a Buffer,
     /// What happens with the product: see [`then`].
     pub then: u32,
-    /// The bias, for [`then::ADD_BIAS`]; rows.
+    /// The bias, for [`then::ADD_BIAS`]: rows; for [`then::ADD_ROWS`]: as `out`.
     pub bias: Option<&'a Buffer>,
 }
 
 impl Matrix {
-    /// Uploads a tensor, part by part; `columns` is a multiple of 32.
-    ///
-    /// # Errors
-    /// If the byte count is not what shape and type need.
-    pub fn new(device: &Device, kind: QuantizedType, rows: usize, columns: usize, bytes: &[u8]) -> Result<Self> {
-        let row_bytes = kind.row_bytes(columns)?;
-        if bytes.len() != row_bytes * rows {
-            let has = bytes.len();
-            return Err(Error::format(format!("{has} bytes do not hold {rows} rows of {columns} {kind} weights")));
-        }
-        let layout = Layout::of(kind);
+    /// Uploads a matrix, part by part; its columns are a multiple of 32.
+    pub fn new(device: &Device, source: &impl Source) -> Self {
+        let (form, rows, columns) = (source.form(), source.rows(), source.columns());
+        let layout = Layout::of(form);
         let rows_a_part = (PART_BYTES * layout.columns_a_word() / 4 / columns / QUAD).max(1) * QUAD;
-        let parts = (bytes.chunks(rows_a_part * row_bytes).enumerate())
-            .map(|(index, bytes)| {
-                let packed = Packed::new(kind, columns, bytes)?;
-                let part = Part {
-                    first_row: index * rows_a_part,
-                    quads: (bytes.len() / row_bytes).div_ceil(QUAD) as u32,
-                    words: device.buffer_of(&packed.words),
-                    scales: device.buffer_of(&packed.scales),
-                };
-                device.flush();
-                Ok(part)
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { rows, columns, layout, span: span(kind), parts })
+        let parts = (0..rows.div_ceil(rows_a_part)).map(|index| {
+            let range = index * rows_a_part..rows.min((index + 1) * rows_a_part);
+            let (first_row, quads) = (range.start, range.len().div_ceil(QUAD) as u32);
+            let packed = Packed::new(source, range);
+            let part = Part {
+                first_row,
+                quads,
+                words: device.buffer_of(&packed.words),
+                scales: device.buffer_of(&packed.scales),
+            };
+            device.flush_at(STAGING_BYTES);
+            part
+        });
+        Self { rows, columns, layout, span: span(form), parts: parts.collect() }
     }
 
     /// Number of outputs.
@@ -119,7 +116,6 @@ impl Matrix {
         let lanes = if software { LANES_OF_SOFTWARE } else { LANES };
         let tiles = product.tokens.div_ceil(TILE_TOKENS as usize) as u32;
         for part in &self.parts {
-            let quads = if software || part.quads.saturating_mul(tiles) >= MANY_TILES { 2 } else { 1 };
             let sizes = [
                 (self.columns / 8) as u32,
                 part.quads,
@@ -130,9 +126,27 @@ impl Matrix {
                 product.first_token as u32,
                 0,
             ];
-            let buffers = [&part.words, &part.scales, product.bias.unwrap_or(&part.scales), product.x, product.out];
-            let grid = [part.quads.div_ceil(lanes * quads), tiles, 1];
-            recording.call(Kernel::Multiply, &self.constants(lanes, quads), &sizes, &buffers, grid);
+            let (words, scales, out) = (&part.words, &part.scales, product.out);
+            let bias = product.bias.unwrap_or(scales);
+            match product.x.narrow {
+                Some(Narrow::Integers { bytes, scales: of_bytes }) if self.layout.is_integer() => {
+                    let constants = vec![("LAYOUT", self.layout as u32), ("SPAN", self.span as u32), ("LANES", lanes)];
+                    let buffers = [words, scales, bias, bytes, of_bytes, out];
+                    let grid = [part.quads.div_ceil(lanes), tiles, 1];
+                    recording.call(Kernel::MultiplyDots, &constants, &sizes, &buffers, grid);
+                }
+                narrow => {
+                    let (kernel, x) = match narrow {
+                        Some(Narrow::Halves(halves)) => (Kernel::MultiplyHalves, halves),
+                        _ => (Kernel::Multiply, product.x.numbers),
+                    };
+                    let many = part.quads.saturating_mul(tiles) >= MANY_TILES;
+                    let quads = if software || many { 2 } else { 1 };
+                    let grid = [part.quads.div_ceil(lanes * quads), tiles, 1];
+                    let buffers = [words, scales, bias, x, out];
+                    recording.call(kernel, &self.constants(lanes, quads), &sizes, &buffers, grid);
+                }
+            }
         }
     }
 

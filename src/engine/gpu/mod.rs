@@ -1,7 +1,8 @@
-//! The GPU backend: the same decoder as compute shaders, in float32, through WebGPU.
+//! The GPU backend: the same decoder as compute shaders, through WebGPU.
 //!
 //! One source for all devices: `shaders/*.wgsl` run natively on Vulkan, Metal and Direct3D 12, and in a browser's
-//! worker. Weights keep the file's values ([`layout`]), activations are float32. Nothing is asked of a device beyond
+//! worker. Weights keep the file's values ([`layout`]); products read activations as float32 or, where that is faster
+//! and right, in fewer bits ([`rung`]); everything else is float32. Nothing is asked of a device beyond
 //! WebGPU's default limits, so a large vocabulary is split ([`matrix`]) and its logits are read a few rows at a time
 //! ([`head`]).
 //!
@@ -13,27 +14,31 @@ mod forward;
 mod head;
 mod kernels;
 mod layout;
+mod low_rank;
 mod matrix;
 pub mod measure;
+mod narrow;
+pub mod rung;
 #[cfg(test)]
 mod tests;
 
-use std::io::{Read, Seek};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::device::{Adapter, Buffer, Device};
+use self::device::{BINDING_BYTES, Buffer, Device};
 pub use self::forward::DevicePrefix;
-use self::forward::{Before, Forward, Inputs, Scratch, longer_prefix};
+use self::forward::{Before, Forward, Inputs, Scratch, prefix_of};
 use self::head::Head;
-use self::kernels::{Kernels, Recording};
+use self::kernels::Recording;
+pub use self::low_rank::DeviceAdapter;
 use self::matrix::Matrix;
+use self::rung::Rung;
 use crate::engine::Control;
+use crate::engine::adapter::Adapter;
 use crate::engine::batch::{PackedBatch, Query, SegmentScores};
 use crate::engine::config::ModelConfig;
-use crate::engine::weights::{Loader, WeightsOf};
+use crate::engine::weights::{Source, WeightsOf};
 use crate::error::{Error, Result};
-use crate::gguf::GgufFile;
 use crate::platform;
 
 /// Rows of logits that are held at once.
@@ -43,14 +48,23 @@ const PASS_TOKENS: [usize; 3] = [32, 256, 4096];
 /// Seconds that a pass should take: short enough that a typed text does not wait, long enough to keep a device busy.
 const PASS_SECONDS: std::ops::Range<f64> = 0.08..0.4;
 
+/// Adapters that stay on the device: two in use, and one that was.
+const KEPT_ADAPTERS: usize = 3;
+
+/// Numbers the models of this process, so that each knows its own buffers.
+static MODELS: AtomicU64 = AtomicU64::new(1);
+
 /// A model on a graphics device.
 pub struct GpuModel {
+    id: u64,
+    rung: Mutex<Rung>,
+    /// With their SHA-256, the last one used first: typed texts and a batch may be classified with different ones.
+    adapters: Mutex<Vec<(String, Arc<DeviceAdapter>)>>,
     weights: WeightsOf<Matrix>,
     vectors: Vec<Vectors>,
     output_norm: Buffer,
     nothing: Buffer,
     scratch: Mutex<Option<Arc<Scratch>>>,
-    kernels: Kernels,
     pass_tokens: AtomicUsize,
     /// What passes may grow to: less once memory was wanting.
     most_tokens: AtomicUsize,
@@ -83,25 +97,30 @@ pub fn refusal(config: &ModelConfig) -> Option<String> {
 }
 
 impl GpuModel {
-    /// Opens a device and uploads all weights, tensor by tensor; `control` hears of bytes.
+    /// Uploads all weights to a device, matrix by matrix; `control` hears of bytes.
     ///
     /// # Errors
-    /// A shape that the kernels do not do; no device; out of its memory; a file that cannot be read; a cancel.
-    pub async fn load<R: Read + Seek>(
-        adapter: &Adapter,
-        file: &mut GgufFile<R>,
+    /// A shape that the kernels do not do; a device that fails or is out of memory; a cancel.
+    pub async fn load<M: Source>(
+        device: Device,
+        from: &WeightsOf<M>,
         config: &ModelConfig,
         control: &mut Control<'_>,
     ) -> Result<Self> {
         if let Some(why) = refusal(config) {
             return Err(Error::unsupported(why));
         }
-        let device = adapter.open().await?;
-        let mut loader = Loader::new(file, config, control, |kind, rows, columns, bytes| {
+        let numbers = |matrix: &M| (matrix.rows() * matrix.columns()) as u64;
+        let (mut done, total) = (0, from.matrices().map(numbers).sum());
+        let copy = from.copy(async |matrix| {
+            let there = Matrix::new(&device, matrix);
             device.fault()?;
-            Matrix::new(&device, kind, rows, columns, &bytes)
+            done += numbers(matrix);
+            control.report(done, Some(total));
+            control.pace().await?;
+            Ok(there)
         });
-        let weights = loader.load().await?;
+        let weights = copy.await?;
         let some = |numbers: &[f32]| (!numbers.is_empty()).then(|| device.buffer_of(numbers));
         let vectors = (weights.layers.iter())
             .map(|layer| Vectors {
@@ -114,21 +133,47 @@ impl GpuModel {
                 feed_forward_norm: device.buffer_of(&layer.feed_forward_norm),
             })
             .collect();
+        // No buffer of a pass may be larger than a kernel can bind.
+        let widest = config.width.max(config.query_width()).max(config.feed_forward);
+        let bindable = (BINDING_BYTES as usize / 4 / widest).max(PASS_TOKENS[0]);
+        let most_tokens = PASS_TOKENS[2].min(1 << bindable.ilog2());
         let output_norm = device.buffer_of(&weights.output_norm);
         let nothing = device.buffer(16);
         device.flush();
         device.fault()?;
         Ok(Self {
+            id: MODELS.fetch_add(1, Ordering::Relaxed),
+            rung: Mutex::new(Rung::Float32),
+            adapters: Mutex::default(),
             weights,
             vectors,
             output_norm,
             nothing,
             scratch: Mutex::default(),
-            kernels: Kernels::default(),
-            pass_tokens: AtomicUsize::new(PASS_TOKENS[1]),
-            most_tokens: AtomicUsize::new(PASS_TOKENS[2]),
+            pass_tokens: AtomicUsize::new(PASS_TOKENS[1].min(most_tokens)),
+            most_tokens: AtomicUsize::new(most_tokens),
             device,
         })
+    }
+
+    /// How its products are computed.
+    pub fn rung(&self) -> Rung {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Computes products in another way from now on.
+    pub fn set_rung(&self, rung: Rung) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = rung;
+    }
+
+    /// An adapter on the device, uploaded unless it is one of the last few that were; `sha256` tells them apart.
+    pub fn adapter(&self, sha256: &str, adapter: &Adapter) -> Arc<DeviceAdapter> {
+        let mut kept = self.adapters.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = kept.iter().position(|(hash, _)| hash == sha256).map(|index| kept.remove(index).1);
+        let there = there.unwrap_or_else(|| Arc::new(DeviceAdapter::new(&self.device, adapter)));
+        kept.insert(0, (sha256.to_owned(), Arc::clone(&there)));
+        kept.truncate(KEPT_ADAPTERS);
+        there
     }
 
     /// The device.
@@ -167,13 +212,14 @@ impl GpuModel {
         }
     }
 
-    fn scratch(&self, config: &ModelConfig, tokens: usize) -> Arc<Scratch> {
+    fn scratch(&self, config: &ModelConfig, tokens: usize, adapter: Option<&DeviceAdapter>) -> Arc<Scratch> {
+        let rank = adapter.map_or(0, DeviceAdapter::rank);
         let mut kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        match kept.as_ref().filter(|kept| kept.holds(tokens)) {
+        match kept.as_ref().filter(|kept| kept.holds(tokens, rank)) {
             Some(scratch) => Arc::clone(scratch),
             None => {
-                let stride = self.head().stride();
-                let scratch = Arc::new(Scratch::new(&self.device, config, stride, tokens.next_power_of_two().max(32)));
+                let (stride, tokens) = (self.head().stride(), tokens.next_power_of_two().max(32));
+                let scratch = Arc::new(Scratch::new(&self.device, config, stride, tokens, rank));
                 *kept = Some(Arc::clone(&scratch));
                 scratch
             }
@@ -181,7 +227,7 @@ impl GpuModel {
     }
 
     fn head(&self) -> &Matrix {
-        self.weights.output.as_ref().unwrap_or(&self.weights.embedding)
+        self.weights.head()
     }
 
     fn check(&self, batch: &PackedBatch) -> Result<()> {
@@ -198,6 +244,7 @@ impl GpuModel {
     pub async fn extend(
         &self,
         config: &ModelConfig,
+        adapter: Option<&DeviceAdapter>,
         prefix: Option<&DevicePrefix>,
         tokens: &[u32],
         control: &mut Control<'_>,
@@ -207,12 +254,13 @@ impl GpuModel {
         self.check(&batch)?;
         let before = Before { prefix, nothing: &self.nothing };
         let kept = prefix.map_or(0, DevicePrefix::positions);
-        let longer = longer_prefix(&self.device, config, kept, tokens.len());
+        let longer = prefix_of(self, config, kept + tokens.len());
         let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, &batch, kept);
-        let scratch = self.scratch(config, tokens.len());
-        let results = self.device.results(16);
-        let mut recording = Recording::new(&self.device, &self.kernels);
-        Forward { model: self, config, inputs: &inputs, before, scratch: &scratch }.extend(&mut recording, &longer);
+        let scratch = self.scratch(config, tokens.len(), adapter);
+        let (results, rung) = (self.device.results(16), self.rung());
+        let mut recording = Recording::new(&self.device);
+        let forward = Forward { model: self, config, rung, adapter, inputs: &inputs, before, scratch: &scratch };
+        forward.extend(&mut recording, &longer);
         // Nothing is needed of what is read; but that it comes says that all before it is done.
         recording.copy(&self.nothing, 0, &results, 0, 16);
         recording.submit();
@@ -228,6 +276,7 @@ impl GpuModel {
     pub async fn score(
         &self,
         config: &ModelConfig,
+        adapter: Option<&DeviceAdapter>,
         prefix: Option<&DevicePrefix>,
         batch: &PackedBatch,
         query: &Query,
@@ -242,11 +291,12 @@ impl GpuModel {
         let before = Before { prefix, nothing: &self.nothing };
         let kept = prefix.map_or(0, DevicePrefix::positions);
         let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, batch, kept);
-        let scratch = self.scratch(config, batch.tokens().len());
+        let scratch = self.scratch(config, batch.tokens().len(), adapter);
         let head = Head::new(&self.device, batch.segments(), query);
-        let mut recording = Recording::new(&self.device, &self.kernels);
-        let normed =
-            Forward { model: self, config, inputs: &inputs, before, scratch: &scratch }.last_rows(&mut recording);
+        let rung = self.rung();
+        let mut recording = Recording::new(&self.device);
+        let forward = Forward { model: self, config, rung, adapter, inputs: &inputs, before, scratch: &scratch };
+        let normed = forward.last_rows(&mut recording);
         head.record(&mut recording, self.head(), normed, &scratch);
         recording.submit();
         let scores = head.read(&self.device).await?;

@@ -3,37 +3,39 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::device::{Adapter, Buffer, Device, floats_in};
+use super::device::{Adapter, Buffer, Device, STORAGE_BUFFERS, floats_in};
+use super::forward::AttentionCall;
 use super::head::{Head, SLICES};
-use super::kernels::{Constants, Kernel, Kernels, Recording, SHADERS};
-use super::layout::Packed;
+use super::kernels::{Kernel, Recording, shaders, source};
+use super::layout::{Layout, Packed};
+use super::low_rank::DeviceAdapter;
 use super::matrix::{Matrix, Product, then};
+use super::narrow::{Input, Narrow, Room};
+use super::rung::Rung;
+use crate::engine::adapter::tests::adapter;
+use crate::engine::adapter::{LowRank, Projection};
 use crate::engine::batch::Query;
 use crate::engine::config::RopeLayout;
 use crate::engine::config::tests::config;
-use crate::gguf::{QuantizedType, dequantize_row, random_blocks};
+use crate::engine::weights::{Form, Source};
+use crate::gguf::{Group, QuantizedType, dequantize_row, for_each_group, random_blocks};
 use crate::numeric::log_sum_exp;
-
-/// A device with its pipelines.
-struct Bench {
-    device: Device,
-    kernels: Kernels,
-}
-
-impl std::ops::Deref for Bench {
-    type Target = Device;
-
-    fn deref(&self) -> &Device {
-        &self.device
-    }
-}
 
 /// A device to test on. Where there is none, tests say so in a line and end; in continuous integration that is a
 /// failure.
-fn device() -> Option<Bench> {
-    let opened = pollster::block_on(async { Some(Adapter::find().await?.open().await) });
-    match opened {
-        Some(device) => Some(Bench { device: device.unwrap(), kernels: Kernels::default() }),
+fn device() -> Option<Device> {
+    device_for(Rung::Float32)
+}
+
+/// The same for a rung that not every adapter has.
+fn device_for(rung: Rung) -> Option<Device> {
+    let adapter = pollster::block_on(Adapter::find());
+    match adapter {
+        Some(adapter) if adapter.lacks(rung).is_none() => Some(pollster::block_on(adapter.open()).unwrap()),
+        Some(adapter) => {
+            eprintln!("skipped: {} has no {}", adapter.name, adapter.lacks(rung).unwrap());
+            None
+        }
         None if std::env::var_os("CI").is_some() => {
             panic!("a graphics adapter is needed in CI: Mesa's lavapipe will do")
         }
@@ -44,18 +46,73 @@ fn device() -> Option<Bench> {
     }
 }
 
+/// A tensor as a file has it.
+struct Tensor {
+    kind: QuantizedType,
+    rows: usize,
+    columns: usize,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    fn random(kind: QuantizedType, rows: usize, columns: usize, seed: u64) -> Self {
+        let bytes = random_blocks(kind, rows * columns / kind.block_size(), seed);
+        Self { kind, rows, columns, bytes }
+    }
+
+    fn row(&self, row: usize) -> &[u8] {
+        let bytes = self.kind.row_bytes(self.columns).unwrap();
+        &self.bytes[row * bytes..][..bytes]
+    }
+
+    /// Its weights as float32, row after row.
+    fn weights(&self) -> Vec<f32> {
+        let mut weights = vec![0.0; self.rows * self.columns];
+        dequantize_row(self.kind, &self.bytes, &mut weights).unwrap();
+        weights
+    }
+}
+
+impl Source for Tensor {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn form(&self) -> Form {
+        use QuantizedType::{BF16, F16, F32, Q2_K, Q3_K, Q4_1, Q4_K, Q6_K};
+        match self.kind {
+            F32 | F16 | BF16 => Form::Floats(self.kind),
+            Q4_1 | Q4_K => Form::Integers { bits: 4, span: 32 },
+            Q2_K => Form::Integers { bits: 4, span: 16 },
+            Q3_K | Q6_K => Form::Integers { bits: 8, span: 16 },
+            _ => Form::Integers { bits: 8, span: 32 },
+        }
+    }
+
+    fn groups(&self, row: usize, each: &mut dyn FnMut(usize, &Group)) {
+        for_each_group(self.kind, self.row(row), each).unwrap();
+    }
+
+    fn floats(&self, row: usize) -> &[u8] {
+        self.row(row)
+    }
+}
+
 fn random_floats(random: &mut impl Rng, count: usize) -> Vec<f32> {
     (0..count).map(|_| random.random_range(-1.0..1.0)).collect()
 }
 
 /// Runs what is recorded, and reads `buffer`.
-fn run<'a>(bench: &'a Bench, buffer: &Buffer, record: impl FnOnce(&mut Recording<'a>)) -> Vec<f32> {
-    let Bench { device, kernels } = bench;
-    let mut recording = Recording::new(device, kernels);
+fn run<'a>(device: &'a Device, buffer: &Buffer, record: impl FnOnce(&mut Recording<'a>)) -> Vec<f32> {
+    let mut recording = Recording::new(device);
     record(&mut recording);
     recording.submit();
     let results = device.results(buffer.bytes());
-    let mut copying = Recording::new(device, kernels);
+    let mut copying = Recording::new(device);
     copying.copy(buffer, 0, &results, 0, buffer.bytes());
     copying.submit();
     floats_in(&pollster::block_on(device.read(&results)).unwrap())
@@ -73,19 +130,24 @@ fn compare(name: &str, got: &[f32], want: &[f64], tolerance: f64) {
 #[test]
 fn every_shader_is_valid_and_stays_within_the_default_limits() {
     let mut problems = Vec::new();
-    for (name, source) in SHADERS {
-        let module = match naga::front::wgsl::parse_str(source) {
+    for name in shaders() {
+        let source = source(name);
+        let module = match naga::front::wgsl::parse_str(&source) {
             Ok(module) => module,
             Err(error) => {
-                problems.push(format!("{name}: {}", error.emit_to_string(source)));
+                problems.push(format!("{name}: {}", error.emit_to_string(&source)));
                 continue;
             }
         };
         // All of WebGPU has this one: `unpack2x16float`.
-        let capabilities = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        let mut capabilities = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        // Those that say so are for devices that have it.
+        if source.contains("enable f16;") {
+            capabilities |= naga::valid::Capabilities::SHADER_FLOAT16;
+        }
         let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
         if let Err(error) = validator.validate(&module) {
-            problems.push(format!("{name}: {}", error.emit_to_string(source)));
+            problems.push(format!("{name}: {}", error.emit_to_string(&source)));
         }
         for entry in &module.entry_points {
             if entry.workgroup_size.iter().product::<u32>() > 256 {
@@ -107,9 +169,9 @@ fn every_shader_is_valid_and_stays_within_the_default_limits() {
 fn kernels_name_the_entry_points_and_bindings_of_their_shaders() {
     for kernel in Kernel::ALL {
         let (file, entry, buffers) = kernel.parts();
-        let (_, source) = SHADERS.iter().find(|(name, _)| *name == file).unwrap();
+        let source = source(file);
         assert!(source.contains(&format!("fn {entry}(")), "{file} has no {entry}");
-        assert!(buffers.len() <= super::device::STORAGE_BUFFERS as usize, "{entry} binds too many buffers");
+        assert!(buffers.len() <= STORAGE_BUFFERS as usize, "{entry} binds too many buffers");
         for (binding, _) in buffers {
             assert!(source.contains(&format!("@binding({binding})")), "{file} has no binding {binding}");
         }
@@ -123,10 +185,9 @@ fn packed_weights_are_those_of_the_file() {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for kind in QuantizedType::all() {
         let (rows, columns) = (9, 512);
-        let bytes = random_blocks(kind, rows * columns / kind.block_size(), 3);
-        let mut weights = vec![0.0; rows * columns];
-        dequantize_row(kind, &bytes, &mut weights).unwrap();
-        let matrix = Matrix::new(&device, kind, rows, columns, &bytes).unwrap();
+        let tensor = Tensor::random(kind, rows, columns, 3);
+        let weights = tensor.weights();
+        let matrix = Matrix::new(&device, &tensor);
         let ids: Vec<u32> = (0..14).map(|_| random.random_range(0..rows as u32)).collect();
         let (ids_there, out) = (device.buffer_of(&ids), device.buffer((ids.len() * columns * 4) as u64));
         let got = run(&device, &out, |recording| matrix.embed(recording, &ids_there, ids.len(), &out));
@@ -141,32 +202,44 @@ fn packed_weights_are_those_of_the_file() {
     }
 }
 
-#[test]
-fn every_product_equals_the_plain_loop_over_odd_shapes() {
-    let Some(device) = device() else { return };
+/// Products of every type on a rung, over odd shapes, against the plain loop over `taken(x)`: what the rung makes of the
+/// activations.
+fn check_products(device: &Device, rung: Rung, taken: impl Fn(&[f32]) -> Vec<f64>) {
     let mut random = ChaCha8Rng::seed_from_u64(2);
     for kind in QuantizedType::all() {
         for (rows, blocks, tokens) in [(4, 1, 1), (33, 2, 9), (130, 1, 20), (5, 3, 17)] {
             let columns = if kind.block_size() <= 32 { 96 * blocks } else { kind.block_size() * blocks };
-            let bytes = random_blocks(kind, rows * columns / kind.block_size(), 7 + rows as u64);
-            let mut weights = vec![0.0; rows * columns];
-            dequantize_row(kind, &bytes, &mut weights).unwrap();
-            let matrix = Matrix::new(&device, kind, rows, columns, &bytes).unwrap();
+            let tensor = Tensor::random(kind, rows, columns, 7 + rows as u64);
+            let (weights, matrix) = (tensor.weights(), Matrix::new(device, &tensor));
             let (x, bias) = (random_floats(&mut random, (tokens + 2) * columns), random_floats(&mut random, rows + 3));
             let before = random_floats(&mut random, tokens * matrix.stride());
-            let (x_there, bias_there) = (device.buffer_of(&x), device.buffer_of(&bias));
-            for then in [then::STORE, then::ADD_BIAS, then::ADD_TO_OUT, then::GATE] {
+            let added = random_floats(&mut random, tokens * matrix.stride());
+            let [x_there, bias_there, added_there] = [&x, &bias, &added].map(|numbers| device.buffer_of(numbers));
+            let room = Room::new(device, x.len());
+            // A rung of integers takes the matrices of floats as they are.
+            let is_float = !Layout::of(tensor.form()).is_integer();
+            let seen: Vec<f64> = match rung {
+                Rung::IntegerDot if is_float => x.iter().map(|x| f64::from(*x)).collect(),
+                _ => x.chunks_exact(32).flat_map(&taken).collect(),
+            };
+            for then in [then::STORE, then::ADD_BIAS, then::ADD_TO_OUT, then::GATE, then::GATE | then::ADD_ROWS] {
                 let out = device.buffer_of(&before);
-                let bias_used = (then == then::ADD_BIAS).then_some(&bias_there);
-                let product = Product { x: &x_there, first_token: 2, tokens, out: &out, then, bias: bias_used };
-                let got = run(&device, &out, |recording| matrix.multiply(recording, product));
+                let bias_used = match then {
+                    then::ADD_BIAS => Some(&bias_there),
+                    _ => (then & then::ADD_ROWS != 0).then_some(&added_there),
+                };
+                let got = run(device, &out, |recording| {
+                    let x = room.input(recording, rung, &x_there, x.len());
+                    let product = Product { x, first_token: 2, tokens, out: &out, then, bias: bias_used };
+                    matrix.multiply(recording, product);
+                });
                 for token in 0..tokens {
                     for row in 0..rows {
-                        let pairs = weights[row * columns..][..columns].iter().zip(&x[(token + 2) * columns..]);
-                        let (mut sum, mut size) = (0.0, 0.0);
+                        let pairs = weights[row * columns..][..columns].iter().zip(&seen[(token + 2) * columns..]);
+                        let (mut sum, mut size) = (0.0, 1.0);
                         for (w, x) in pairs {
-                            sum += f64::from(*w) * f64::from(*x);
-                            size += (f64::from(*w) * f64::from(*x)).abs();
+                            sum += f64::from(*w) * x;
+                            size += (f64::from(*w) * x).abs();
                         }
                         let at = token * matrix.stride() + row;
                         let was = f64::from(before[at]);
@@ -175,10 +248,11 @@ fn every_product_equals_the_plain_loop_over_odd_shapes() {
                             then::ADD_BIAS => (sum + f64::from(bias[row]), size + 1.0),
                             then::ADD_TO_OUT => (sum + was, size + 1.0),
                             then::GATE => (sum * gate, size * gate.abs()),
-                            _ => (sum, size),
+                            then::STORE => (sum, size),
+                            _ => ((sum + f64::from(added[at])) * gate, (size + 1.0) * gate.abs()),
                         };
                         let off = (f64::from(got[at]) - want).abs();
-                        let name = format!("{kind} {rows} × {columns}, {tokens} tokens, then {then}");
+                        let name = format!("{rung:?} {kind} {rows} × {columns}, {tokens} tokens, then {then}");
                         assert!(off <= 4e-6 * size + 1e-9, "{name}: token {token}, row {row}: {} for {want}", got[at]);
                     }
                 }
@@ -188,12 +262,113 @@ fn every_product_equals_the_plain_loop_over_odd_shapes() {
 }
 
 #[test]
+fn every_product_equals_the_plain_loop_over_odd_shapes() {
+    let Some(device) = device() else { return };
+    check_products(&device, Rung::Float32, |x| x.iter().map(|x| f64::from(*x)).collect());
+}
+
+#[test]
+fn products_of_halves_round_activations_and_nothing_else() {
+    let Some(device) = device_for(Rung::Float16) else { return };
+    check_products(&device, Rung::Float16, |x| x.iter().map(|x| half::f16::from_f32(*x).to_f64()).collect());
+}
+
+/// 32 numbers as 16-bit integers with one scale: what the device should make of them.
+fn quantized(x: &[f32]) -> (Vec<i32>, f32) {
+    let most = x.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    let inverse = if most > 0.0 { 32_512.0 / most } else { 0.0 };
+    (x.iter().map(|x| (x * inverse).round_ties_even() as i32).collect(), most / 32_512.0)
+}
+
+#[test]
+fn products_of_integers_round_activations_and_nothing_else() {
+    let Some(device) = device_for(Rung::IntegerDot) else { return };
+    check_products(&device, Rung::IntegerDot, |x| {
+        let (integers, scale) = quantized(x);
+        integers.iter().map(|integer| f64::from(*integer) * f64::from(scale)).collect()
+    });
+}
+
+#[test]
+fn activations_become_two_bytes_and_a_scale() {
+    let Some(device) = device_for(Rung::IntegerDot) else { return };
+    let mut random = ChaCha8Rng::seed_from_u64(8);
+    let mut x = random_floats(&mut random, 5 * 32);
+    x[32..64].fill(0.0);
+    x[64..96].iter_mut().for_each(|x| *x *= 1e-30);
+    x[96] = 3e4;
+    let x_there = device.buffer_of(&x);
+    let room = Room::new(&device, x.len());
+    let mut recording = Recording::new(&device);
+    let input = room.input(&mut recording, Rung::IntegerDot, &x_there, x.len());
+    recording.submit();
+    let Some(Narrow::Integers { bytes, scales }) = input.narrow else { panic!("{input:?}") };
+    let (words, scales) = (run(&device, bytes, |_| {}), run(&device, scales, |_| {}));
+    for (block, x) in x.chunks_exact(32).enumerate() {
+        let (want, scale) = quantized(x);
+        let mut got = vec![0; 32];
+        for (k8, words) in words[block * 16..][..16].chunks_exact(4).enumerate() {
+            let [even, odd, even_low, odd_low] = [0, 1, 2, 3].map(|i| words[i].to_bits().to_le_bytes());
+            for pair in 0..4 {
+                let whole = |high: u8, low: u8| i32::from(high as i8) * 256 + i32::from(low as i8);
+                got[k8 * 8 + 2 * pair] = whole(even[pair], even_low[pair]);
+                got[k8 * 8 + 2 * pair + 1] = whole(odd[pair], odd_low[pair]);
+            }
+        }
+        // A product that falls half way between two integers may go either way.
+        assert!(got.iter().zip(&want).all(|(got, want)| (got - want).abs() <= 1), "block {block}: {got:?}, {want:?}");
+        let found = &scales[block * 4..][..4];
+        assert!((found[0] - scale).abs() <= scale * 1e-6, "block {block}: {found:?} for {scale}");
+        let sum = |range: std::ops::Range<usize>| got[range].iter().sum::<i32>() as f32 * found[0];
+        for (found, want) in found[1..].iter().zip([sum(0..16), sum(16..32), sum(0..32)]) {
+            assert!((found - want).abs() <= 1e-6 * want.abs(), "block {block}: {found} for {want}");
+        }
+    }
+}
+
+#[test]
+fn the_path_of_an_adapter_is_added_at_its_scale() {
+    let Some(device) = device() else { return };
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    let description = config(4, 2, 32);
+    let parts = adapter(&description, 3);
+    let there = DeviceAdapter::new(&device, &parts);
+    assert_eq!(there.rank(), 32);
+    assert!(there.part(1, Projection::Query).is_none());
+    for projection in Projection::ALL {
+        let (part, tokens): (&LowRank, _) = (parts.part(0, projection).unwrap(), 11);
+        let path = there.part(0, projection).unwrap();
+        let (x, before) =
+            (random_floats(&mut random, tokens * part.inputs()), random_floats(&mut random, tokens * part.outputs()));
+        let x_there = device.buffer_of(&x);
+        let inner = device.buffer((tokens * there.rank() * 4) as u64);
+        for then in [then::STORE, then::ADD_TO_OUT] {
+            let out = device.buffer_of(&before);
+            let got = run(&device, &out, |recording| path.record(recording, (&x_there, tokens), &inner, &out, then));
+            let mut want = Vec::new();
+            for (token, x) in x.chunks_exact(part.inputs()).enumerate() {
+                for output in 0..part.outputs() {
+                    let mut sum = 0.0;
+                    for (r, down) in part.down().chunks_exact(part.inputs()).enumerate() {
+                        let inner: f64 = down.iter().zip(x).map(|(a, x)| f64::from(*a) * f64::from(*x)).sum();
+                        sum += f64::from(part.scale()) * f64::from(part.up()[r * part.outputs() + output]) * inner;
+                    }
+                    let was = f64::from(before[token * part.outputs() + output]);
+                    want.push(if then == then::STORE { sum } else { was + sum });
+                }
+            }
+            compare(&format!("{projection:?}, then {then}"), &got, &want, 2e-5);
+        }
+    }
+}
+
+#[test]
 fn rows_of_a_matrix_in_parts_go_where_they_belong() {
     let Some(device) = device() else { return };
     // Wide enough that 16 MiB are reached: three parts.
     let (kind, rows, columns, tokens) = (QuantizedType::Q8_0, 2052, 16_384, 2);
-    let bytes = random_blocks(kind, rows * columns / 32, 5);
-    let matrix = Matrix::new(&device, kind, rows, columns, &bytes).unwrap();
+    let tensor = Tensor::random(kind, rows, columns, 5);
+    let matrix = Matrix::new(&device, &tensor);
     assert!(matrix.byte_count() > (rows * columns) as u64);
     // One column each, so that the plain loop is short.
     let mut x = vec![0.0; tokens * columns];
@@ -201,12 +376,12 @@ fn rows_of_a_matrix_in_parts_go_where_they_belong() {
     x[columns + 16_000] = 1.0;
     let x_there = device.buffer_of(&x);
     let out = device.buffer((tokens * rows * 4) as u64);
-    let product = Product { x: &x_there, first_token: 0, tokens, out: &out, then: then::STORE, bias: None };
+    let product =
+        Product { x: Input::exact(&x_there), first_token: 0, tokens, out: &out, then: then::STORE, bias: None };
     let got = run(&device, &out, |recording| matrix.multiply(recording, product));
-    let row_bytes = columns / 32 * 34;
     let mut weights = vec![0.0; columns];
     for row in 0..rows {
-        dequantize_row(kind, &bytes[row * row_bytes..][..row_bytes], &mut weights).unwrap();
+        dequantize_row(kind, tensor.row(row), &mut weights).unwrap();
         assert_eq!((got[row], got[rows + row]), (weights[3], weights[16_000]), "row {row}");
     }
 }
@@ -324,21 +499,9 @@ fn attends_to_the_prefix_and_the_own_segments_past() {
         }
         let there = [&queries, &prefix_keys, &prefix_values, &keys, &values].map(|numbers| device.buffer_of(numbers));
         let (places, out) = (device.buffer_of(&places), device.buffer((tokens * query_width * 4) as u64));
-        let vectors = (1..=16.min(head / 4)).rev().find(|most| (head / 4) % most == 0).unwrap();
-        let sizes = [
-            tokens as u32,
-            (heads / kv_heads) as u32,
-            head as u32 / 4,
-            query_width as u32 / 4,
-            kv_width as u32 / 4,
-            prefix as u32,
-            (1.0 / (head as f32).sqrt()).to_bits(),
-        ];
-        let constants: Constants = vec![("VECTORS", vectors as u32)];
         let got = run(&device, &out, |recording| {
             let buffers = [&there[0], &there[1], &there[2], &there[3], &there[4], &places, &out];
-            let grid = [(tokens as u32).div_ceil(32), heads as u32, (head / 4 / vectors) as u32];
-            recording.call(Kernel::Attention, &constants, &sizes, &buffers, grid);
+            AttentionCall { heads: [heads, kv_heads, head], rows: tokens, prefix, buffers }.record(recording);
         });
         compare(&format!("{heads} heads of {head}, prefix {prefix}, {segments:?}"), &got, &want, 2e-5);
     }
@@ -355,16 +518,17 @@ fn reads_distributions_with_ties_and_small_vocabularies() {
             random_floats(&mut random, vocabulary * columns).iter().map(|w| (w * 4.0).round() / 4.0).collect();
         let x: Vec<f32> = random_floats(&mut random, rows * columns).iter().map(|x| (x * 4.0).round()).collect();
         let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let matrix = Matrix::new(&device, QuantizedType::F32, vocabulary, columns, &bytes).unwrap();
+        let tensor = Tensor { kind: QuantizedType::F32, rows: vocabulary, columns, bytes };
+        let matrix = Matrix::new(&device, &tensor);
         let gather: Vec<u32> = (0..70).map(|_| random.random_range(0..vocabulary as u32)).collect();
         let query = Query { gather, top };
         assert!(Head::answers(&query, vocabulary));
         let description = crate::engine::ModelConfig { width: columns, vocabulary, ..config(1, 1, 32) };
-        let scratch = super::forward::Scratch::new(&device, &description, matrix.stride(), rows);
+        let scratch = super::forward::Scratch::new(&device, &description, matrix.stride(), rows, 0);
         let head = Head::new(&device, rows, &query);
         let x_there = device.buffer_of(&x);
-        let mut recording = Recording::new(&device, &device.kernels);
-        head.record(&mut recording, &matrix, &x_there, &scratch);
+        let mut recording = Recording::new(&device);
+        head.record(&mut recording, &matrix, Input::exact(&x_there), &scratch);
         recording.submit();
         let scores = pollster::block_on(head.read(&device)).unwrap();
         for (row, x) in x.chunks_exact(columns).enumerate() {
@@ -396,10 +560,15 @@ fn reads_distributions_with_ties_and_small_vocabularies() {
 }
 
 #[test]
-fn refuses_bytes_that_do_not_fit_the_shape() {
-    let Some(device) = device() else { return };
-    assert!(Matrix::new(&device, QuantizedType::Q4_1, 2, 32, &[0; 39]).is_err());
-    assert!(Packed::new(QuantizedType::Q4_1, 33, &[0; 20]).is_err());
+fn eight_columns_of_bytes_are_packed_even_ones_first() {
+    let tensor = Tensor::random(QuantizedType::Q8_0, 5, 64, 4);
+    let packed = Packed::new(&tensor, 1..5);
+    assert_eq!((packed.words.len(), packed.scales.len()), (64, 2 * 4 * 2));
+    // Row 2 of the tensor, columns 40 to 47: bytes 8 to 15 of its second block, after the scale.
+    let block = &tensor.row(2)[34 + 2 + 8..][..8];
+    let [even, odd] = [10, 11].map(|word| packed.words[word * 4 + 1].to_le_bytes());
+    assert_eq!(even, [block[0], block[2], block[4], block[6]]);
+    assert_eq!(odd, [block[1], block[3], block[5], block[7]]);
 }
 
 #[test]

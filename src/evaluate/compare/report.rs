@@ -1,18 +1,15 @@
 //! The comparison as one self-contained page: who is best, whether that is real, and what it means for automation.
 
+mod trust;
+
+pub use self::trust::calibrations;
 use super::{Compared, ComparedPair, Criterion, Side};
-use crate::chart::{self, BeforeAfter, Cell, Chart, Heading, Highlight, MeasurePair, Section, Table, format};
+use crate::chart::{self, Cell, Chart, Heading, Highlight, Section, Table, format};
 use crate::error::Result;
 use crate::evaluate::pictures;
-use crate::stats::cross_fit::Quality;
-use crate::stats::metrics::evaluation::Row;
 use crate::stats::metrics::paired::Difference;
-use crate::stats::metrics::report::{self as metrics, Estimate, Report};
-use crate::stats::resampling::Resampling;
+use crate::stats::metrics::report::{self as metrics, Estimate};
 use crate::stats::selection::ThresholdRow;
-
-/// Stripes of the reliability diagrams.
-const STRIPES: usize = 20;
 
 /// The metrics of the ranking, with their titles; whether a metric is a share decides how it is written.
 const RANKED: [(&str, &str, bool); 6] = [
@@ -61,7 +58,8 @@ pub fn p_value(p: Option<f64>) -> String {
 /// # Errors
 /// Confidence that cannot be judged.
 pub fn report_of(compared: &Compared, title: &str, extra: Vec<Section>) -> Result<chart::Report> {
-    let mut sections = vec![best(compared), real(compared), by_label(compared), trust(compared)?, automate(compared)];
+    let mut sections =
+        vec![best(compared), real(compared), by_label(compared), trust::section(compared)?, automate(compared)];
     sections.retain(|section| !section.tables.is_empty() || !section.figures.is_empty());
     sections.extend(extra);
     let mut facts: Vec<(String, String)> = (compared.runs.iter())
@@ -229,6 +227,27 @@ fn real(compared: &Compared) -> Section {
     }
 }
 
+/// How lopsided the errors between two labels are; `None` of more labels.
+pub fn balance(compared: &Compared) -> Option<Table> {
+    let first = compared
+        .runs
+        .iter()
+        .find_map(|side| side.report.per_class.first().filter(|_| side.report.per_class.len() == 2))?;
+    let recall = format!("recall of {}#", first.label);
+    let header = ["run", recall.as_str(), "specificity#", "gap between the two#"];
+    let mut table = Table::new(format!("Rows that are {}, and rows that are not", first.label), &header);
+    for side in &compared.runs {
+        let own = side.report.per_class.iter().find(|class| class.label == first.label);
+        table.push(vec![
+            Cell::text(side.name.as_str()),
+            cell(own.map(|class| &class.recall), true),
+            cell(own.map(|class| &class.specificity), true),
+            cell(side.report.metrics.get("balance_gap"), true),
+        ]);
+    }
+    Some(table)
+}
+
 fn by_label(compared: &Compared) -> Section {
     let mut header = vec!["label".to_owned(), "n#".to_owned()];
     header.extend(compared.runs.iter().map(|side| format!("{}#", side.name)));
@@ -251,6 +270,7 @@ fn by_label(compared: &Compared) -> Section {
         of("Recall by label", |class| &class.recall),
         of("Specificity by label", |class| &class.specificity),
     ];
+    let tables = tables.into_iter().chain([balance(compared)]);
     let matrices = compared.runs.iter().filter_map(|side| match pictures::confusion(&side.report)? {
         Chart::Confusion(mut matrix) => {
             matrix.heading = Heading::titled(side.name.as_str());
@@ -264,106 +284,6 @@ fn by_label(compared: &Compared) -> Section {
         tables: tables.into_iter().flatten().collect(),
         ..Section::default()
     }
-}
-
-/// The rows in stripes of 5%, for a diagram.
-fn stripes(scores: &[f64], correct: &[bool]) -> Result<Report> {
-    let rows: Vec<Row> = (scores.iter().zip(correct))
-        .map(|(confidence, correct)| Row { confidence: *confidence, correct: *correct, ..Row::default() })
-        .collect();
-    // Only the dots and the values are drawn, no interval of the whole.
-    let resampling = Resampling { resamples: 0, ..Resampling::default() };
-    metrics::report(&rows, &metrics::Options { bins: STRIPES, resampling, null_simulations: 0, ..Default::default() })
-}
-
-fn trust(compared: &Compared) -> Result<Section> {
-    let mut figures = Vec::new();
-    let mut drawn = Vec::new();
-    for side in &compared.runs {
-        let (scores, correct) = &side.outcomes;
-        drawn.push(stripes(scores, correct)?);
-        let own = drawn.last();
-        let Some((calibration, own)) = side.calibration.as_ref().filter(|found| !found.values.is_empty()).zip(own)
-        else {
-            continue;
-        };
-        let after = stripes(&calibration.values, correct)?;
-        let title = format!("{}: as it is, and after {}", side.name, calibration.method.title());
-        figures.push(beside(title, ["as it is", "calibrated, on rows it was not fitted on"], own, &after));
-    }
-    if let ([first, .., last], [best, .., worst]) = (&drawn[..], &compared.runs[..]) {
-        let title = format!("{} beside {}, as they are", worst.name, best.name);
-        figures.insert(0, beside(title, [worst.name.as_str(), best.name.as_str()], last, first));
-    }
-    Ok(Section {
-        title: "May their confidence be believed?".into(),
-        paragraphs: vec![
-            "On the diagonal, confidence is honest; below it, the run is too sure of itself. Calibrated numbers are \
-             cross-fitted: each row is judged by a calibrator that has not seen it."
-                .into(),
-        ],
-        figures,
-        tables: vec![calibrations(compared)],
-        ..Section::default()
-    })
-}
-
-fn beside(title: String, names: [&str; 2], first: &Report, second: &Report) -> Chart {
-    let value = |report: &Report, name: &str| report.metrics.get(name).and_then(|estimate| estimate.value);
-    let measures = [("ece", "ECE, 20 stripes"), ("brier", "Brier score")].map(|(name, title)| {
-        let shown = |report| match name {
-            "brier" => value(report, name).map_or_else(|| "–".to_owned(), |value| format::number(value, 4)),
-            _ => pictures::percent(value(report, name)),
-        };
-        MeasurePair {
-            name: title.to_owned(),
-            before: shown(first),
-            after: shown(second),
-            better: value(first, name).zip(value(second, name)).map(|(before, after)| after < before),
-        }
-    });
-    let diagram =
-        |report: &Report, name: &str| pictures::reliability(&report.reliability, Heading::titled(name), Vec::new());
-    Chart::BeforeAfter(BeforeAfter {
-        heading: Heading::titled(title),
-        before: diagram(first, names[0]),
-        after: diagram(second, names[1]),
-        measures: measures.to_vec(),
-    })
-}
-
-fn calibrations(compared: &Compared) -> Table {
-    let header = [
-        "run",
-        "ECE#",
-        "a calibrated model#",
-        "calibrated by",
-        "ECE, calibrated#",
-        "Brier#",
-        "Brier, calibrated#",
-        "log loss#",
-        "log loss, calibrated#",
-    ];
-    let mut table = Table::new("Calibration side by side (calibrated: cross-fitted)", &header);
-    for side in &compared.runs {
-        let own = |name: &str| cell(side.report.metrics.get(name), name == "ece");
-        let fitted = |part: fn(&Quality) -> f64, share: bool| {
-            let value = side.calibration.as_ref().and_then(|found| found.cross_fitted.as_ref()).map(part);
-            value.map_or(Cell::Empty, |value| if share { Cell::percent(value) } else { Cell::number(value, 4) })
-        };
-        table.push(vec![
-            Cell::text(side.name.as_str()),
-            own("ece"),
-            side.report.ece_null.as_ref().map_or(Cell::Empty, |null| Cell::percent(null.mean)),
-            Cell::text(side.calibration.as_ref().map_or("–", |found| found.method.title())),
-            fitted(|quality| quality.ece, true),
-            own("brier"),
-            fitted(|quality| quality.brier, false),
-            own("log_loss"),
-            fitted(|quality| quality.log_loss, false),
-        ]);
-    }
-    table
 }
 
 /// Share and accuracy of the rows from a threshold on.

@@ -9,7 +9,7 @@
 //! - [`binned`]: calibration error over bins, and its debiased forms
 //! - [`smece`]: smooth calibration error, [`smooth_curve`]: its diagram; [`corp`]: miscalibration, discrimination, uncertainty
 //! - [`classification`], [`multiclass`], [`ordinal`]: predicted against true labels
-//! - [`null`], [`baselines`], [`paired`]: what the numbers must be compared with
+//! - [`null`], [`baselines`], [`paired`]: what the numbers must be compared with; [`criterion`]: what runs are ranked by
 //! - [`glossary`]: every metric in plain words, with formula and source
 //! - [`report`]: all of it, with intervals and warnings, as the JSON of `candor metrics`
 
@@ -19,6 +19,7 @@ pub mod binned;
 pub mod classification;
 pub mod corp;
 pub mod corp_curve;
+pub mod criterion;
 pub mod evaluation;
 pub mod glossary;
 pub mod multiclass;

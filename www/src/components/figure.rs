@@ -31,7 +31,7 @@ pub fn Figure(
     id: String,
     /// What a pressed mark asks to be listed.
     #[prop(into)]
-    on_mark: Callback<Listing>,
+    on_mark: Option<Callback<Listing>>,
 ) -> impl IntoView {
     let title = chart.title();
     let description = chart.description();
@@ -59,11 +59,15 @@ pub fn Figure(
     });
     let answers = move || svg.with(|svg| svg.as_ref().is_some_and(|svg| svg.contains("data-mark")));
     let said = RwSignal::new(None::<String>);
+    let hint = match on_mark {
+        Some(_) => "Point at a mark for its numbers; press it to list its rows.",
+        None => "Point at a mark for its numbers.",
+    };
     let say = move |event: &web_sys::Event| {
         said.set(mark_of(event).and_then(|mark| mark.get_attribute("aria-label")));
     };
     let press = move |event: &web_sys::Event| {
-        if let Some(listing) = mark_of(event).as_ref().and_then(listing_of) {
+        if let (Some(on_mark), Some(listing)) = (on_mark, mark_of(event).as_ref().and_then(listing_of)) {
             event.prevent_default();
             on_mark.run(listing);
         }
@@ -88,7 +92,7 @@ pub fn Figure(
             ></div>
             // Screen readers are told by the mark itself.
             <p class="figure-said small" aria-hidden="true" hidden=move || !answers()>
-                {move || said.get().unwrap_or_else(|| "Point at a mark for its numbers; press it to list its rows.".to_owned())}
+                {move || said.get().unwrap_or_else(|| hint.to_owned())}
             </p>
             <figcaption class="small soft">{description}</figcaption>
             <PictureFiles stem=file picture=picture/>

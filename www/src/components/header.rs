@@ -35,7 +35,9 @@ fn chip_words(session: Session) -> String {
         };
     }
     if let Some(model) = session.model.get() {
-        let mut words = format!("{} · {} · {}", models::title(&model.name), format::bytes(model.bytes), model.backend);
+        let adapter = model.adapter.as_ref().map_or_else(String::new, |adapter| format!(" + {}", adapter.name));
+        let (name, size) = (models::title(&model.name), format::bytes(model.bytes));
+        let mut words = format!("{name}{adapter} · {size} · {}", model.backend);
         if let Some(pace) = session.pace.with(|pace| pace.texts_per_second()) {
             words.push_str(&format!(" · {} texts/s", format::rate(pace)));
         }

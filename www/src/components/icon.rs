@@ -11,6 +11,8 @@ pub enum Shape {
     Evaluate,
     /// A tag with its hole: label.
     Label,
+    /// A pair of scales: compare.
+    Compare,
     /// A question mark in a circle: help.
     Help,
     /// A closed lock: nothing leaves.
@@ -39,6 +41,9 @@ impl Shape {
             Self::Classify => "M4 5h16 M4 10h10 M4 15h6 M13.5 17.5l2.5 2.5 5-6",
             Self::Evaluate => "M4 20.5h16 M6.5 17v-4 M12 17V9 M17.5 17v-6 M4.5 8.5l6-4 4 2.5 5-4",
             Self::Label => "M4 4.5h7.5l8.5 8.5-7 7L4.5 11.5z M8.2 8.4v.1",
+            Self::Compare => {
+                "M12 4v16 M8 20h8 M5 7l7-1.5L19 7 M2.5 14L5 7l2.5 7a2.5 2 0 0 1-5 0 M16.5 14L19 7l2.5 7a2.5 2 0 0 1-5 0"
+            }
             Self::Help => "M12 3a9 9 0 1 0 .01 0 M9.3 9.4a2.8 2.8 0 1 1 4 2.6c-.9.4-1.3 1-1.3 2 M12 17.2v.1",
             Self::Lock => "M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3",
             Self::Light => {

@@ -1,5 +1,7 @@
 //! The parts that places are made of. Each reads signals of [`crate::session`] and decides nothing itself.
 
+pub mod adapter_panel;
+pub mod comparison;
 pub mod confirm;
 pub mod dialog;
 pub mod evaluate;
@@ -18,6 +20,7 @@ pub mod notice;
 pub mod privacy;
 pub mod progress;
 pub mod projects;
+pub mod report_parts;
 pub mod steps;
 pub mod task_bar;
 pub mod task_editor;

@@ -3,6 +3,7 @@
 use candor::protocol::{ModelInfo, StorageReport};
 use leptos::prelude::*;
 
+use super::adapter_panel::AdapterSection;
 use super::dialog::Dialog;
 use super::model_sources::ModelSources;
 use super::notice::{Caution, NoticeBox};
@@ -24,6 +25,7 @@ pub fn ModelPanel() -> impl IntoView {
                 Some(model) => view! { <Particulars model=model/> }.into_any(),
                 None => view! { <p>"No model is loaded."</p> }.into_any(),
             }}
+            <AdapterSection/>
             <section class="stack section-line">
                 <WorkersField id="panel-workers"/>
                 <p class="small">

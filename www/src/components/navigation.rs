@@ -11,6 +11,7 @@ fn shape(place: &Place) -> Shape {
         Place::Speed => Shape::Device,
         Place::Evaluate => Shape::Evaluate,
         Place::Label => Shape::Label,
+        Place::Compare => Shape::Compare,
         Place::Help(_) => Shape::Help,
     }
 }

@@ -15,11 +15,15 @@ pub fn NextTokens(
     /// The labels, in the task's order, for their colours.
     labels: Vec<String>,
     /// The table's id.
-    #[prop(default = "next-tokens")]
-    id: &'static str,
+    #[prop(into, default = "next-tokens".to_owned())]
+    id: String,
+    /// Whose tokens these are, where several tables stand side by side.
+    #[prop(optional, into)]
+    of: String,
 ) -> impl IntoView {
+    let name = if of.is_empty() { "Likeliest next tokens".to_owned() } else { format!("Likeliest next tokens, {of}") };
     view! {
-        <div class="table-scroll" tabindex="0" role="region" aria-label="Likeliest next tokens">
+        <div class="table-scroll" tabindex="0" role="region" aria-label=name>
             <table class="table" id=id>
                 <thead>
                     <tr>

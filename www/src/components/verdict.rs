@@ -56,6 +56,7 @@ pub fn Verdict(
             </div>
         </div>
         <CalibratedConfidence prediction=classification.prediction.clone()/>
+        <ProbeAnswer text=classification.prediction.text.clone() vector=classification.vector.clone()/>
         <p class="small soft fades" data-testid="decision-sentence">{reading.sentence()}</p>
         <Bars reading=reading.clone()/>
         {classification
@@ -162,6 +163,36 @@ fn CalibratedConfidence(
             .into_any(),
         ),
     }
+    }
+}
+
+/// What the probe in use says of the text, where one was trained on what answers here.
+#[component]
+fn ProbeAnswer(
+    /// The text.
+    text: String,
+    /// The model's last hidden state.
+    vector: Vec<f32>,
+) -> impl IntoView {
+    let study = study();
+    move || {
+        let (prediction, probe) = study.probe_of_texts(&text, &vector)?;
+        let index = probe.labels.iter().position(|label| *label == prediction.label);
+        Some(view! {
+            <div class="calibrated fades" data-testid="probe-answer">
+                <p class="verdict-caption"><Term id="probe">"the probe answers"</Term></p>
+                <p>
+                    <Swatch index=index/>
+                    " "
+                    <strong data-testid="probe-label">{prediction.label.clone()}</strong>
+                    " "
+                    <span class="calibrated-number" data-testid="probe-share">{format::percent(prediction.share)}</span>
+                </p>
+                <p class="small soft">
+                    "Trained on " {format::counted(probe.rows as u64, "row")} " of this project."
+                </p>
+            </div>
+        })
     }
 }
 

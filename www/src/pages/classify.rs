@@ -132,6 +132,18 @@ fn Outcome() -> impl IntoView {
                     }
                 })
         }}
+        {move || {
+            // In the panel it stands beside the files that were chosen; here, where one did not come back by itself.
+            let notice = session.adapter_notice.get().filter(|_| !session.model_panel.get())?;
+            Some(view! {
+                <NoticeBox
+                    notice=notice
+                    testid="adapter-error-here"
+                    on_way=move |_| ()
+                    on_dismiss=move |()| session.adapter_notice.set(None)
+                />
+            })
+        }}
         <NotKept/>
         {move || {
             session

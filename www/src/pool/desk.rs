@@ -82,7 +82,7 @@ impl Desk {
         let model = self.model.as_ref().ok_or_else(|| Error::usage("no model is loaded").help("load a model first"))?;
         let model = model.sha256.clone();
         let number = self.number();
-        self.limit = usize::MAX;
+        self.limit = if job.alone { 1 } else { usize::MAX };
         self.members.iter_mut().for_each(|member| member.chunks = 0);
         self.running = Some(Running::new(number, job, model, on));
         Ok(number)

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use candor::error::Result;
-use candor::protocol::{BatchRequest, Classification, MemoryUse};
+use candor::protocol::{BatchRequest, Classification, MemoryUse, Vectors};
 use candor::task::Task;
 
 use super::pace::Pace;
@@ -12,6 +12,8 @@ use super::schedule::{Chunk, Schedule, estimated_tokens};
 /// Texts to classify with one task and the model in use.
 #[derive(Debug, Clone)]
 pub struct BatchJob {
+    /// SHA-256 of the adapter that is applied beside the model, if any.
+    pub adapter: Option<String>,
     /// The task. The bias correction of Zhou (2023) needs all rows at once: it is left to the page, which estimates it
     /// from the rows' label log-probabilities ([`candor::stats::bias`]). All others are applied.
     pub task: Task,
@@ -21,6 +23,10 @@ pub struct BatchJob {
     pub top: usize,
     /// Longest prompt in tokens; a longer text is cut to fit, and its row says so.
     pub limit_tokens: usize,
+    /// What becomes of the model's last hidden states.
+    pub vectors: Vectors,
+    /// Whether the session's worker does it alone, because no other can read the adapter from the device.
+    pub alone: bool,
     /// Begin only when all workers are ready, for who measures; otherwise each joins when it is.
     pub together: bool,
 }
@@ -119,10 +125,12 @@ impl Running {
     pub(super) fn request(&self, chunk: &Chunk) -> BatchRequest {
         BatchRequest {
             model: self.model.clone(),
+            adapter: self.job.adapter.clone(),
             task: self.job.task.clone(),
             texts: self.job.texts[chunk.rows.clone()].to_vec(),
             top: self.job.top,
             limit_tokens: self.job.limit_tokens,
+            vectors: self.job.vectors.clone(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! job needs them and go a while after it.
 //!
 //! ```ignore
-//! let job = BatchJob { task, texts: texts.into(), top: 5, limit_tokens: 2048, together: false };
+//! let job = BatchJob { adapter, task, texts: texts.into(), top, limit_tokens, vectors, alone, together: false };
 //! let handle = session.pool().run(job, move |event| match event {
 //!     BatchEvent::Results { first, results } => table.fill(first, results),
 //!     BatchEvent::Progress(progress) => meter.set(progress),

@@ -45,7 +45,9 @@ impl Session {
     pub(super) fn ask_if_due(self) {
         let due = self.typing.with_untracked(|typing| typing.is_due(platform::now()));
         // Without a model, or while a task is being prepared, the edit waits: the task's answer asks again.
-        let busy = self.task_asked.with_untracked(Option::is_some) || self.loading.with_untracked(Option::is_some);
+        let busy = self.task_asked.with_untracked(Option::is_some)
+            || self.adapter_asked.with_untracked(Option::is_some)
+            || self.loading.with_untracked(Option::is_some);
         if !due || busy || !untrack(move || self.is_ready()) {
             return;
         }
@@ -133,9 +135,12 @@ impl Session {
     /// Batch correction needs many texts; the average over a data set of this task and model serves a single one.
     fn correct_bias_of_batch(self, classification: &mut Classification) {
         let model = self.model.with_untracked(|model| model.as_ref().map(|model| model.sha256.clone()));
+        let adapter = untrack(move || self.adapter_sha256());
         let task = self.task_in_use.get_untracked();
         self.batch_bias.with_untracked(|known| {
-            let fits = |known: &&BatchBias| Some(&known.model) == model.as_ref() && Some(&known.task) == task.as_ref();
+            let fits = |known: &&BatchBias| {
+                Some(&known.model) == model.as_ref() && known.adapter == adapter && Some(&known.task) == task.as_ref()
+            };
             let Some(known) = known.as_ref().filter(fits) else { return };
             correct(&mut classification.prediction, &known.bias);
             for label in &mut classification.labels {

@@ -104,17 +104,24 @@ impl Session {
             self.pool_loaded(&info, models::source_file(&loading.source));
         }
         self.announce(format!("{} is ready", models::title(&info.name)));
+        self.not_kept_seen.set(false);
+        self.adapter_asked.set(None);
+        self.adapter_notice.set(None);
+        self.take_model(info);
+        self.ask_storage();
+        self.apply_last_adapter();
+        self.use_task();
+    }
+
+    /// Other weights are in use: task and answer were those of the ones before.
+    pub(super) fn take_model(self, info: candor::protocol::ModelInfo) {
         self.model.set(Some(info));
-        // Task and answer were the other model's.
         self.typing.update(Typing::clear);
         self.task_asked.set(None);
         self.task_in_use.set(None);
         self.report.set(None);
         self.answer.set(None);
         self.pace.set(Default::default());
-        self.not_kept_seen.set(false);
-        self.ask_storage();
-        self.use_task();
     }
 
     /// The model did not come.

@@ -3,6 +3,7 @@
 //! The decisions are made in [`crate::state`], without a browser; here they are joined to the engine's messages and
 //! to the clock. One [`Session`] is provided at the top; components read its signals and call its methods.
 
+mod adapting;
 mod classifying;
 mod loading;
 mod replies;
@@ -60,6 +61,8 @@ pub struct Answer {
 pub struct BatchBias {
     /// SHA-256 of the model whose answers it is of.
     pub model: String,
+    /// SHA-256 of the adapter beside it, if any.
+    pub adapter: Option<String>,
     /// The task.
     pub task: Task,
     /// The average.
@@ -81,6 +84,11 @@ pub struct Session {
     pub load_meter: RwSignal<Meter>,
     /// Why the last model did not come.
     pub load_notice: RwSignal<Option<Notice>>,
+    /// Why the last adapter is not applied.
+    pub adapter_notice: RwSignal<Option<Notice>>,
+    /// The request that applies an adapter, or puts it away, while it is under way.
+    adapter_asked: RwSignal<Option<u64>>,
+    adapter_urls: StoredValue<Vec<String>>,
     /// What is kept on the device, once known.
     pub storage: RwSignal<Option<StorageReport>>,
     /// Why the last question about storage failed.
@@ -153,6 +161,9 @@ impl Session {
             loading: RwSignal::new(None),
             load_meter: RwSignal::new(Meter::default()),
             load_notice: RwSignal::new(None),
+            adapter_notice: RwSignal::new(None),
+            adapter_asked: RwSignal::new(None),
+            adapter_urls: StoredValue::new(Vec::new()),
             storage: RwSignal::new(None),
             storage_notice: RwSignal::new(None),
             shelf,
@@ -240,6 +251,7 @@ impl Session {
         self.report.set(None);
         self.task_in_use.set(None);
         self.task_asked.set(None);
+        self.adapter_asked.set(None);
         self.classify_notice.set(None);
         self.work_meter.set(None);
         self.typing.update(Typing::clear);

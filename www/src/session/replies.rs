@@ -26,6 +26,13 @@ impl Session {
                     self.loaded(*info);
                 }
             }
+            Reply::Adapter(info) => self.adapted(id, *info),
+            Reply::Backend(now) => self.model.update(|model| {
+                if let Some(model) = model {
+                    (model.backend, model.backend_reason) = (now.backend, now.backend_reason);
+                    model.on_gpu = now.on_gpu;
+                }
+            }),
             Reply::Task(report) => self.task_ready(id, report),
             Reply::Classified(classification) => self.classified(id, *classification),
             Reply::Storage(report) => {
@@ -72,6 +79,8 @@ impl Session {
                 storage.get_or_insert_default();
             });
             self.load_kept();
+        } else if self.adapter_asked.get_untracked() == Some(id) {
+            self.adapter_failed(error);
         } else {
             self.task_failed(id, error);
             self.classify_failed(id, error);
@@ -87,6 +96,7 @@ impl Session {
         self.report.set(None);
         self.task_in_use.set(None);
         self.task_asked.set(None);
+        self.adapter_asked.set(None);
         self.typing.update(|typing| typing.clear());
         let lost = Error { kind: Kind::Lost, ..error.clone() };
         if let Some(notice) = Notice::new(&lost, Doing::Loading) {

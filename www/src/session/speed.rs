@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use candor::error::{Error, Kind, Result};
 use candor::platform;
-use candor::protocol::{Classification, Reply, Request};
+use candor::protocol::{Classification, Reply, Request, Vectors};
 use futures::channel::oneshot;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -110,10 +110,13 @@ impl Speed {
                 continue;
             }
             let job = BatchJob {
+                adapter: model.adapter.as_ref().map(|adapter| adapter.sha256.clone()),
                 task: task.clone(),
                 texts: Rc::clone(&texts),
                 top: TOP,
                 limit_tokens: LIMIT.min(model.context),
+                vectors: Vectors::Drop,
+                alone: untrack(move || self.session.adapter_is_only_here()),
                 together: true,
             };
             let named = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };

@@ -60,7 +60,9 @@ impl Session {
 
     /// Hands the chosen task to the engine, if it is free of mistakes and not in use already.
     pub(super) fn use_task(self) {
-        if self.model.with_untracked(Option::is_none) || !self.problems.with_untracked(|problems| problems.is_empty()) {
+        // While an adapter is on its way the task would be made ready for nothing.
+        let waits = self.model.with_untracked(Option::is_none) || self.adapter_asked.with_untracked(Option::is_some);
+        if waits || !self.problems.with_untracked(|problems| problems.is_empty()) {
             return;
         }
         let task = self.shelf.with_untracked(|shelf| shelf.chosen().draft.clone());

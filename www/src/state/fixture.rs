@@ -71,5 +71,6 @@ pub fn classification() -> Classification {
         truncated: None,
         seconds: 0.21,
         warnings: Vec::new(),
+        vector: Vec::new(),
     }
 }

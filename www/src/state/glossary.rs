@@ -227,6 +227,26 @@ pub const ENTRIES: &[Entry] = &[
         formula: None,
         source: Some("WHATWG File System standard"),
     },
+    Entry {
+        id: "adapter",
+        plain: "what fine-tuning has learnt, beside the model",
+        term: "low-rank adapter (LoRA)",
+        text: "Fine-tuning on your labelled texts does not change the model file. It makes a small second file, an \
+               adapter, that gives some of the model's matrices a thin second path. It is applied while the model reads, \
+               swapped in a moment, and fits only the model that it was trained on.",
+        formula: Some("y = W x + (alpha / r) · B (A x)"),
+        source: Some("Hu et al. 2021"),
+    },
+    Entry {
+        id: "probe",
+        plain: "a small classifier on what the model has understood",
+        term: "probe",
+        text: "Before a model says its next word, it has a list of numbers that stands for all it has read. A probe is a \
+               regularized logistic regression on these numbers, trained on your labelled texts in seconds. The model \
+               stays as it is. It is judged on texts that it was not trained on.",
+        formula: Some("log p(label) = w(label) · h + b(label), up to a sum over all labels"),
+        source: Some("Alain & Bengio 2016"),
+    },
 ];
 
 #[cfg(test)]

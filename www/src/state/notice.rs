@@ -55,6 +55,8 @@ pub enum Doing {
     LoadingKnown,
     /// Preparing a task.
     Preparing,
+    /// Applying an adapter.
+    Adapting,
     /// Classifying a text.
     Classifying,
 }
@@ -77,6 +79,9 @@ impl Notice {
                 "Your text and task are still here. Restarting takes a moment; a stored model is not downloaded again.",
                 WayOn::Restart,
             ),
+            (_, Doing::Adapting) => {
+                ("This adapter cannot be used", "The model goes on without it, as before.", WayOn::None)
+            }
             (Kind::Network, _) => (
                 "The model could not be downloaded",
                 "Check the connection and try again: what has arrived so far is not lost. Or choose a file from this \

@@ -15,12 +15,14 @@ pub enum Place {
     Evaluate,
     /// Texts without a label: the model decides some, a person the rest.
     Label,
+    /// Two runs or more side by side.
+    Compare,
     /// What this is, and the glossary; with the entry to open.
     Help(Option<String>),
 }
 
 /// The places of the navigation, in order. How fast it is is asked from the model's panel and from the help.
-pub const NAVIGATION: [Place; 4] = [Place::Classify, Place::Evaluate, Place::Label, Place::Help(None)];
+pub const NAVIGATION: [Place; 5] = [Place::Classify, Place::Evaluate, Place::Label, Place::Compare, Place::Help(None)];
 
 impl Place {
     /// The place an address names; an unknown one is the first place, so that old links still land somewhere useful.
@@ -31,6 +33,7 @@ impl Place {
             Some("speed") => Self::Speed,
             Some("evaluate") => Self::Evaluate,
             Some("label") => Self::Label,
+            Some("compare") => Self::Compare,
             Some("help") => Self::Help(parts.next().map(str::to_owned)),
             _ => Self::Classify,
         }
@@ -43,6 +46,7 @@ impl Place {
             Self::Speed => "#/speed".to_owned(),
             Self::Evaluate => "#/evaluate".to_owned(),
             Self::Label => "#/label".to_owned(),
+            Self::Compare => "#/compare".to_owned(),
             Self::Help(None) => "#/help".to_owned(),
             Self::Help(Some(entry)) => format!("#/help/{entry}"),
         }
@@ -55,6 +59,7 @@ impl Place {
             Self::Speed => "Speed",
             Self::Evaluate => "Evaluate",
             Self::Label => "Label",
+            Self::Compare => "Compare",
             Self::Help(_) => "Help",
         }
     }
@@ -84,6 +89,7 @@ mod tests {
             ("#/speed", Place::Speed),
             ("#/evaluate", Place::Evaluate),
             ("#/label", Place::Label),
+            ("#/compare", Place::Compare),
             ("#/help", Place::Help(None)),
             ("#/help/", Place::Help(None)),
             ("#/help/token", Place::Help(Some("token".to_owned()))),
@@ -92,9 +98,14 @@ mod tests {
         ] {
             assert_eq!(Place::from_hash(hash), place, "{hash}");
         }
-        for place in
-            [Place::Classify, Place::Evaluate, Place::Label, Place::Help(None), Place::Help(Some("bias".to_owned()))]
-        {
+        for place in [
+            Place::Classify,
+            Place::Evaluate,
+            Place::Label,
+            Place::Compare,
+            Place::Help(None),
+            Place::Help(Some("bias".to_owned())),
+        ] {
             assert_eq!(Place::from_hash(&place.hash()), place);
         }
     }

@@ -136,6 +136,7 @@ fn title(stage: Stage) -> &'static str {
         Stage::Load => "Reading the weights",
         Stage::Prefix => "Reading the task's instructions and examples",
         Stage::Classify => "Reading the text",
+        Stage::Train => "Training the probe",
     }
 }
 

@@ -22,7 +22,9 @@
 //! | [`reader`], [`blob`] | `Read + Seek` over a kept file, a `Blob` or a `File` |
 //! | [`record`] | what is known of a kept file |
 //! | [`locks`] | one writer a file |
+//! | [`adapters`] | adapters, small enough to be read whole |
 
+pub mod adapters;
 pub mod blob;
 pub mod fetching;
 pub mod locks;
@@ -39,6 +41,7 @@ use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::StorageEstimate;
 
+use self::adapters::Adapters;
 use self::opfs::Folder;
 use self::record::{Record, UNFINISHED};
 use crate::switches::Switches;
@@ -50,6 +53,8 @@ pub use self::source::Wanted;
 #[derive(Debug)]
 pub struct Store {
     folder: Result<Folder, String>,
+    /// Adapters that are kept, or why none are.
+    pub adapters: Adapters,
     /// Pretends that the disk is full after so many bytes (a test's switch).
     full_after: Option<u64>,
 }
@@ -61,7 +66,8 @@ impl Store {
             true => Err("storage is switched off by the page's address".to_owned()),
             false => Folder::open(opfs::MODELS).await.map_err(|error| error.message),
         };
-        Self { folder, full_after: switches.full_after }
+        let adapters = Adapters::open(folder.as_ref().err()).await;
+        Self { folder, adapters, full_after: switches.full_after }
     }
 
     /// What is kept: finished models by name, unfinished downloads with `.part` behind theirs.
@@ -80,7 +86,8 @@ impl Store {
         }
         models.sort();
         let (used, quota) = estimate().await;
-        Ok(StorageReport { available: true, models, used, quota })
+        let adapters = self.adapters.list().await?;
+        Ok(StorageReport { available: true, models, adapters, used, quota })
     }
 
     /// Removes a file by the name it was reported under; one that is not there is gone already.

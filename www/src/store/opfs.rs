@@ -18,6 +18,8 @@ use super::reader::{HandleReader, ModelReader};
 
 /// The folder of model files, in the origin's root.
 pub const MODELS: &str = "models";
+/// The folder of adapters.
+pub const ADAPTERS: &str = "adapters";
 /// The folder of data sets, scores and labels.
 pub const STUDIES: &str = "studies";
 
@@ -100,6 +102,24 @@ impl Folder {
         let Some(file) = self.snapshot(name).await? else { return Ok(None) };
         let text = settled(file.text()).await.map_err(|thrown| exception(name, &thrown))?;
         Ok(text.as_string())
+    }
+
+    /// A file's bytes, if it is there.
+    pub async fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let Some(file) = self.snapshot(name).await? else { return Ok(None) };
+        let buffer = settled(file.array_buffer()).await.map_err(|thrown| exception(name, &thrown))?;
+        Ok(Some(Uint8Array::new(&buffer).to_vec()))
+    }
+
+    /// Writes a whole file, over what was there.
+    ///
+    /// # Errors
+    /// [`Kind::Resource`] while another tab has it open, or when no storage is left.
+    pub async fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let writer = self.writer(name).await?;
+        writer.truncate(0)?;
+        writer.write_at(0, &Uint8Array::from(bytes))?;
+        writer.flush()
     }
 
     /// Opens a file for writing, made where it is missing.

@@ -4,7 +4,6 @@
 //! begun. A file without its record is the rest of an interrupted visit.
 
 use candor::error::Result;
-use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 
 use super::opfs::Folder;
@@ -44,10 +43,7 @@ impl Record {
     /// Writes the record.
     pub async fn write(&self, folder: &Folder, file: &str) -> Result<()> {
         let text = serde_json::to_vec(self).map_err(|error| candor::Error::internal(error.to_string()))?;
-        let writer = folder.writer(&name_of(file)).await?;
-        writer.truncate(0)?;
-        writer.write_at(0, &Uint8Array::from(text.as_slice()))?;
-        writer.flush()
+        folder.write(&name_of(file), &text).await
     }
 
     /// Removes a file and its record, the record first: a file without one is at worst unfinished.

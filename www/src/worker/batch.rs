@@ -5,7 +5,7 @@
 use candor::classify::Options;
 use candor::engine::Control;
 use candor::error::{Error, Kind, Result};
-use candor::protocol::{BatchReply, BatchRequest, Reply, Stage};
+use candor::protocol::{BatchReply, BatchRequest, Reply, Stage, Vectors};
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
@@ -47,15 +47,13 @@ impl Desk {
             let outcome = self.classify_batch(id, &request, &stop).await;
             *self.running_batch.borrow_mut() = None;
             self.answer(id, outcome.map_or_else(Reply::Failed, |reply| Reply::Batch(Box::new(reply))));
+            self.tell_backend();
         }
         self.batching.set(false);
     }
 
     async fn classify_batch(&self, id: u64, request: &BatchRequest, stop: &Stop) -> Result<BatchReply> {
-        let model = self.model()?;
-        if model.sha256 != request.model {
-            return Err(Error::usage("another model was loaded while the job was running").help("run the job again"));
-        }
+        let model = self.variant(&request.model, request.adapter.as_deref()).await?;
         self.count_texts(request.texts.len() as u64);
         let mut progress = self.reporter(id, Stage::Prefix);
         let mut control = Control::new(stop.cancel(), &mut progress);
@@ -64,7 +62,22 @@ impl Desk {
         let mut control = Control::new(stop.cancel(), &mut progress);
         let texts: Vec<&str> = request.texts.iter().map(String::as_str).collect();
         let options = Options { top: request.top, limit_tokens: request.limit_tokens };
-        let results = model.classifier.classify_with(&task, &texts, &options, &mut control).await?;
+        let mut results = model.classifier.classify_with_vectors(&task, &texts, &options, &mut control).await?;
+        if matches!(request.vectors, Vectors::Compute(_) | Vectors::Return)
+            && results.iter().any(|result| result.vector.is_empty())
+        {
+            let vectors = model.classifier.vectors(&task, &texts, request.limit_tokens, &mut control).await?;
+            let width = (vectors.len() / texts.len().max(1)).max(1);
+            let vectors = vectors.chunks(width);
+            results.iter_mut().zip(vectors).for_each(|(result, vector)| result.vector = vector.to_vec());
+        }
+        if let Vectors::Keep(stem) | Vectors::Compute(stem) = &request.vectors {
+            // Without room for them the run goes on: whoever trains a probe is told which are missing.
+            let _ = self.keep_vectors(stem, &texts, &results).await;
+        }
+        if request.vectors != Vectors::Return {
+            results.iter_mut().for_each(|result| result.vector = Vec::new());
+        }
         Ok(BatchReply { results, prefix_tokens, memory: model.classifier.memory() })
     }
 }

@@ -8,15 +8,20 @@
 //!
 //! On a failure everything that was there before still is: a new model replaces the old one only when it is ready.
 
+mod adapters;
 pub mod batch;
+mod comparing;
 pub mod gate;
 pub mod job;
 pub mod model;
+mod picked;
+mod probing;
 pub mod queue;
 pub mod study;
+mod vectors;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use candor::classify::{Classifier, Options};
@@ -24,8 +29,8 @@ use candor::engine::{Choice, Control};
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
-    BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage, StudyRequest,
-    ToWorker,
+    BackendInfo, BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage,
+    StudyRequest, ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
@@ -85,8 +90,14 @@ struct Desk {
     running_batch: RefCell<Option<(u64, Stop)>>,
     studies: RefCell<VecDeque<(u64, StudyRequest)>>,
     studying: Cell<bool>,
+    /// What typed texts are classified with.
     model: RefCell<Option<Rc<Model>>>,
+    /// The loaded model without an adapter first, then with those that were used last.
+    variants: RefCell<Vec<Rc<Model>>>,
+    told_backend: RefCell<Option<BackendInfo>>,
     store: RefCell<Option<Rc<Store>>>,
+    /// The file of each stem that this worker writes vectors to.
+    vector_files: RefCell<BTreeMap<String, String>>,
     switches: Switches,
     texts: Cell<u64>,
 }
@@ -106,7 +117,10 @@ impl Desk {
             studies: RefCell::default(),
             studying: Cell::new(false),
             model: RefCell::default(),
+            variants: RefCell::default(),
+            told_backend: RefCell::default(),
             store: RefCell::default(),
+            vector_files: RefCell::default(),
             switches: Switches::of_worker(),
             texts: Cell::new(0),
         }
@@ -138,9 +152,20 @@ impl Desk {
                 };
                 self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
             }),
+            Request::ForgetAdapter { sha256 } => spawn_local(async move {
+                let store = self.store().await;
+                let report = match store.adapters.forget(&sha256).await {
+                    Ok(()) => store.report().await,
+                    Err(error) => Err(error),
+                };
+                self.answer(id, report.map_or_else(Reply::Failed, Reply::Storage));
+            }),
             Request::Batch(request) => self.take_batch(id, *request),
             Request::Study(request) => self.study(id, *request),
-            Request::LoadModel { .. } | Request::SetTask { .. } | Request::Classify { .. } => {
+            Request::LoadModel { .. }
+            | Request::SetAdapter { .. }
+            | Request::SetTask { .. }
+            | Request::Classify { .. } => {
                 let superseded = self.queue.borrow_mut().push(message);
                 for older in superseded {
                     self.answer(older, Reply::Failed(Error::new(Kind::Cancelled, "a newer request took its place")));
@@ -173,6 +198,7 @@ impl Desk {
             let outcome = self.run(id, request, &stop).await;
             *self.running.borrow_mut() = None;
             self.answer(id, outcome.unwrap_or_else(Reply::Failed));
+            self.tell_backend();
         }
         self.working.set(false);
     }
@@ -182,6 +208,7 @@ impl Desk {
             Request::LoadModel { source } => {
                 self.load(id, &source, stop).await.map(|info| Reply::Model(Box::new(info)))
             }
+            Request::SetAdapter { source } => self.set_adapter(source).await.map(|info| Reply::Adapter(Box::new(info))),
             Request::SetTask { task } => {
                 let model = self.model()?;
                 let mut progress = self.reporter(id, Stage::Prefix);
@@ -197,7 +224,7 @@ impl Desk {
                 let mut progress = self.reporter(id, Stage::Classify);
                 let mut control = Control::new(stop.cancel(), &mut progress);
                 let options = Options { top, limit_tokens };
-                let results = model.classifier.classify_with(&task, &[&text], &options, &mut control).await?;
+                let results = model.classifier.classify_with_vectors(&task, &[&text], &options, &mut control).await?;
                 let result = results.into_iter().next().ok_or_else(|| Error::internal("a text gave no result"))?;
                 Ok(Reply::Classified(Box::new(result)))
             }
@@ -234,7 +261,10 @@ impl Desk {
         let load_seconds = platform::now() - started;
         let Facts { bytes, sha256, from_cache, kept } = facts;
         let info = ModelInfo { bytes, sha256, from_cache, kept, load_seconds, ..classifier.model_info() };
-        *self.model.borrow_mut() = Some(Rc::new(Model::new(classifier, info.sha256.clone())));
+        *self.told_backend.borrow_mut() = Some(classifier.backend());
+        let base = Rc::new(Model::new(classifier, info.clone()));
+        *self.variants.borrow_mut() = vec![Rc::clone(&base)];
+        *self.model.borrow_mut() = Some(base);
         Ok(info)
     }
 
@@ -244,6 +274,16 @@ impl Desk {
         // A name that is none is left to the choice of the engine.
         let choice = self.switches.backend.as_ref().and_then(|name| name.parse().ok()).unwrap_or(Choice::Auto);
         Classifier::load_on(choice, reader, &wanted.name, &mut control).await
+    }
+
+    /// Says where the model computes, if that has changed since it was said last.
+    fn tell_backend(&self) {
+        let Some(model) = self.model.borrow().clone() else { return };
+        let now = model.classifier.backend();
+        let before = self.told_backend.replace(Some(now.clone()));
+        if before.is_some_and(|before| before != now) {
+            self.answer(0, Reply::Backend(now));
+        }
     }
 
     /// Turns the engine's counts into messages.
@@ -262,8 +302,15 @@ impl Desk {
     }
 
     fn count_texts(&self, more: u64) {
-        let texts = self.texts.get() + more;
+        let before = self.texts.get();
+        let texts = before + more;
         self.texts.set(texts);
+        let crossed = |limit: u64| before <= limit && texts > limit;
+        if self.switches.graphics_lost_after.is_some_and(crossed)
+            && let Some(gpu) = self.model.borrow().as_ref().and_then(|model| model.classifier.engine().gpu())
+        {
+            gpu.device().destroy();
+        }
         if self.switches.stops_after.is_some_and(|limit| texts > limit) {
             panic!("stopped by the page's address after {} texts", texts - more);
         }

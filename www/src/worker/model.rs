@@ -9,6 +9,7 @@ use std::rc::Rc;
 use candor::classify::{Classifier, PreparedTask};
 use candor::engine::Control;
 use candor::error::Result;
+use candor::protocol::{AdapterInfo, ModelInfo};
 use candor::task::Task;
 
 /// What a prepared task is wanted for.
@@ -20,19 +21,39 @@ pub enum Purpose {
     Batch = 1,
 }
 
-/// A loaded model.
+/// A loaded model, with an adapter or without.
 pub struct Model {
     /// The model itself.
     pub classifier: Classifier,
-    /// SHA-256 of its file in lower-case hex.
-    pub sha256: String,
+    /// What is said of it.
+    pub info: ModelInfo,
     tasks: RefCell<[Option<Rc<PreparedTask>>; 2]>,
 }
 
 impl Model {
     /// A model without a task.
-    pub fn new(classifier: Classifier, sha256: String) -> Self {
-        Self { classifier, sha256, tasks: RefCell::default() }
+    pub fn new(classifier: Classifier, info: ModelInfo) -> Self {
+        Self { classifier, info, tasks: RefCell::default() }
+    }
+
+    /// The same with an adapter beside it, whose numbers the classifier holds already. What computes, and why, may be
+    /// another thing then.
+    pub fn adapted(&self, classifier: Classifier, adapter: AdapterInfo) -> Self {
+        let now = classifier.model_info();
+        let info = ModelInfo {
+            backend: now.backend,
+            backend_reason: now.backend_reason,
+            on_gpu: now.on_gpu,
+            memory: now.memory,
+            adapter: Some(adapter),
+            ..self.info.clone()
+        };
+        Self::new(classifier, info)
+    }
+
+    /// SHA-256 of the adapter, if there is one.
+    pub fn adapter(&self) -> Option<&str> {
+        self.info.adapter.as_ref().map(|adapter| adapter.sha256.as_str())
     }
 
     /// The task that was last made ready for this.
@@ -67,6 +88,6 @@ impl Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("sha256", &self.sha256).finish_non_exhaustive()
+        f.debug_struct("Model").field("sha256", &self.info.sha256).finish_non_exhaustive()
     }
 }

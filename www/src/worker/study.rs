@@ -13,12 +13,10 @@ use candor::stats::calibrators::Method;
 use candor::stats::metrics::report::Options;
 use candor::stats::saved::Binding;
 use js_sys::Uint8Array;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Response, WorkerGlobalScope};
+use wasm_bindgen_futures::spawn_local;
 
 use super::Desk;
-use crate::store::exception;
+use super::picked::bytes_of;
 use crate::store::opfs::{Folder, STUDIES};
 
 /// Rows of one message: few enough that the page takes them in between two frames.
@@ -45,10 +43,13 @@ impl Desk {
                 StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
                 StudyRequest::Examine { name, predictions } => examine(&name, &predictions),
                 StudyRequest::Calibrate { predictions, method, bound_to } => fit(&predictions, method, bound_to),
+                StudyRequest::Compare(request) => self.compare(*request).await,
+                StudyRequest::Probe(request) => self.train_probe(id, *request).await,
                 StudyRequest::Keep { name, text } => self.keep(&name, &text, false).await,
                 StudyRequest::Append { name, text } => self.keep(&name, &text, true).await,
                 StudyRequest::Recall { name } => self.recall(&name).await,
                 StudyRequest::Remove { names } => self.remove(&names).await,
+                StudyRequest::RemoveAll { beginning } => self.remove_all(&beginning).await,
                 StudyRequest::Usage => self.study_folder_list().await.map(StudyReply::Usage),
                 StudyRequest::EraseAll => self.erase_all().await,
             };
@@ -66,7 +67,7 @@ impl Desk {
     ) -> Result<StudyReply> {
         let mut contents = Vec::with_capacity(files.len());
         for file in files {
-            contents.push((file.name.clone(), bytes_of(file).await?));
+            contents.push((file.name.clone(), bytes_of(file, LARGEST_FILE).await?));
         }
         let dataset = match &contents[..] {
             [(name, bytes)] => dataset::read(name, bytes, options)?,
@@ -109,11 +110,16 @@ impl Desk {
     }
 
     async fn erase_all(&self) -> Result<StudyReply> {
-        let names: Vec<String> = self.study_folder_list().await?.into_iter().map(|(name, _)| name).collect();
+        self.remove_all("").await
+    }
+
+    async fn remove_all(&self, beginning: &str) -> Result<StudyReply> {
+        let names = self.study_folder_list().await?.into_iter().map(|(name, _)| name);
+        let names: Vec<String> = names.filter(|name| name.starts_with(beginning)).collect();
         self.remove(&names).await
     }
 
-    async fn study_folder(&self) -> Result<Folder> {
+    pub(super) async fn study_folder(&self) -> Result<Folder> {
         if self.switches.no_storage {
             return Err(Error::new(Kind::Resource, "storage is switched off by the page's address"));
         }
@@ -176,21 +182,4 @@ fn fit(predictions: &str, method: Option<Method>, bound_to: Binding) -> Result<S
         why: comparison.why,
         warnings: comparison.warnings.into_iter().chain(notes).collect(),
     })))
-}
-
-/// The content of a picked file.
-async fn bytes_of(file: &DataFile) -> Result<Vec<u8>> {
-    let named = |error: Error| error.at_file(&file.name).help("pick the file again");
-    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let response = JsFuture::from(scope.fetch_with_str(&file.url)).await;
-    let response: Response = response.map_err(|thrown| named(exception("reading", &thrown)))?.unchecked_into();
-    let length = response.headers().get("Content-Length").ok().flatten().and_then(|length| length.parse::<u64>().ok());
-    if length.is_some_and(|length| length > LARGEST_FILE) {
-        return Err(Error::new(Kind::Resource, "the file is larger than a tab can read at once")
-            .at_file(&file.name)
-            .help("cut it into files of less than 1 GB; the command line reads any size"));
-    }
-    let buffer = response.array_buffer().map_err(|thrown| named(exception("reading", &thrown)))?;
-    let buffer = JsFuture::from(buffer).await.map_err(|thrown| named(exception("reading", &thrown)))?;
-    Ok(Uint8Array::new(&buffer).to_vec())
 }

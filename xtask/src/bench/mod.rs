@@ -37,12 +37,14 @@ pub struct Options {
     pub python: String,
     /// Where the JSON goes.
     pub out: Option<PathBuf>,
+    /// Measure the browser's graphics rung too, played by a program on the processor.
+    pub webgpu: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let python = "python3".to_owned();
-        Self { prompts: None, threads: vec![1, 2], repeats: 3, peers: None, python, out: None }
+        Self { prompts: None, threads: vec![1, 2], repeats: 3, peers: None, python, out: None, webgpu: false }
     }
 }
 
@@ -64,13 +66,19 @@ pub fn bench(options: &Options) -> Result<(), Failure> {
     let mut table = Table::default();
     steps.run("candor, native", || native(&mut table, options, &prompts));
     if page {
-        steps.run("candor, browser", || in_browser(&mut table, options, &prompts, folder.path()));
+        steps.run("candor, browser", || in_browser(&mut table, Way::Browser, options, &prompts, folder.path()));
+        if options.webgpu {
+            steps.run("candor, WebGPU", || in_browser(&mut table, Way::Graphics, options, &prompts, folder.path()));
+        }
     } else {
         steps.not_run("candor, browser", "the page, the model and a browser");
     }
     if let Some(peers) = &options.peers {
         let peers = peers::Peers { folder: peers, python: &options.python, model: &model_file, prompts: &prompts };
         peers.run(&mut steps, &mut table, &options.threads, folder.path());
+        if options.webgpu {
+            peers.run_webgpu(&mut steps, &mut table);
+        }
     }
     println!("{table}");
     if let Some(out) = &options.out {
@@ -94,12 +102,17 @@ fn native(table: &mut Table, options: &Options, prompts: &Path) -> Result<Done, 
 }
 
 /// The page's own measurement.
-fn in_browser(table: &mut Table, options: &Options, prompts: &Path, folder: &Path) -> Result<Done, Failure> {
+fn in_browser(table: &mut Table, way: Way, options: &Options, prompts: &Path, folder: &Path) -> Result<Done, Failure> {
     let out = folder.join("page.json");
-    let workers: Vec<String> = options.threads.iter().map(ToString::to_string).collect();
+    let mut workers: Vec<String> = options.threads.iter().map(ToString::to_string).collect();
     let mut command = cargo();
     command.args(["test", "--workspace", "--test", "main", "--", "--exact", PAGE_TEST, "--nocapture"]);
     command.env("CANDOR_DIST", demo::dist()).env("CI", "true");
+    if way == Way::Graphics {
+        // All workers would share the one device.
+        workers = vec!["1".to_owned()];
+        command.env("CANDOR_BENCH_GRAPHICS", "1");
+    }
     command.env("CANDOR_BENCH_PROMPTS", prompts).env("CANDOR_BENCH_OUT", &out);
     command.env("CANDOR_BENCH_WORKERS", workers.join(",")).env("CANDOR_BENCH_REPEATS", options.repeats.to_string());
     step::run(&mut command)?;
@@ -107,9 +120,11 @@ fn in_browser(table: &mut Table, options: &Options, prompts: &Path, folder: &Pat
     let text = std::fs::read_to_string(&out).map_err(|error| unreadable(error.to_string()))?;
     let report: Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     for run in report["runs"].as_array().into_iter().flatten() {
-        table.push(candor_row(Way::Browser, run));
+        table.push(candor_row(way, run));
     }
-    table.page = Some(report);
+    if way == Way::Browser {
+        table.page = Some(report);
+    }
     Ok(Done::Worked)
 }
 

@@ -56,6 +56,16 @@ impl Peers<'_> {
         });
     }
 
+    /// Runs the one that can use a browser's graphics device; where the device is a program that lacks what it needs, it
+    /// computes on the processor without saying so.
+    pub fn run_webgpu(&self, steps: &mut Steps, table: &mut Table) {
+        steps.run("wllama, WebGPU", || {
+            let mut node = self.node("wllama.mjs");
+            let node = node.arg(self.model).arg(self.prompts).arg(r#"[{"threads":2,"gpu":true}]"#);
+            self.take(table, Way::Graphics, node)
+        });
+    }
+
     fn node(&self, program: &str) -> Command {
         let folder = self.folder.join("browser");
         let mut command = Command::new("node");
@@ -90,7 +100,8 @@ fn row(way: Way, report: &Value) -> Row {
     Row {
         engine: report["engine"].as_str().unwrap_or("?").to_owned(),
         way,
-        threads: report["threads"].as_u64().unwrap_or(0),
+        // A device is one, however many threads feed it.
+        threads: if way == Way::Graphics { 1 } else { report["threads"].as_u64().unwrap_or(0) },
         note: String::new(),
         examples_per_s: first(&["examples_per_s_whole_prompt", "examples_per_s"]),
         prefix_examples_per_s: first(&["examples_per_s_shared_prefix"]),

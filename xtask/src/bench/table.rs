@@ -11,6 +11,8 @@ pub enum Way {
     Native,
     /// In a browser's tab, on the processor.
     Browser,
+    /// In a browser's tab that has WebGPU.
+    Graphics,
 }
 
 impl Way {
@@ -18,6 +20,7 @@ impl Way {
         match self {
             Self::Native => "native",
             Self::Browser => "browser",
+            Self::Graphics => "WebGPU",
         }
     }
 }
@@ -69,9 +72,10 @@ impl Ratio {
 /// What is compared: (way, the other engine, its figure, what Candor should be of it).
 type Comparison = (Way, &'static str, &'static str, fn(&Row) -> Option<f64>, fn(&Row) -> Option<f64>, f64);
 
-const COMPARISONS: [Comparison; 7] = [
+const COMPARISONS: [Comparison; 8] = [
     (Way::Browser, "wllama", "whole prompts", |row| row.examples_per_s, |row| row.examples_per_s, 10.0),
     (Way::Browser, "onnxruntime-web q4", "whole prompts", |row| row.examples_per_s, |row| row.examples_per_s, 7.0),
+    (Way::Graphics, "wllama", "whole prompts", |row| row.examples_per_s, |row| row.examples_per_s, 5.0),
     (Way::Native, "llama.cpp", "whole prompts", |row| row.examples_per_s, |row| row.examples_per_s, 15.0),
     (Way::Native, "llama.cpp", "prefix reused", |row| row.examples_per_s, |row| row.prefix_examples_per_s, 4.0),
     (Way::Native, "llama.cpp", "prefill", |row| row.prefill_tokens_per_s, |row| row.prefill_tokens_per_s, 3.0),

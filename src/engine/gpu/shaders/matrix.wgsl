@@ -5,7 +5,7 @@
 //
 //   LAYOUT   one u32 is                   weights: array<vec4<u32>>, one vector a quad
 //   NIBBLES  eight columns of four bits   columns/8 × quads
-//   BYTES    four columns, signed         columns/4 × quads
+//   BYTES    four columns, signed         columns/4 × quads, of eight columns first the even, then the odd ones
 //   HALVES   two columns of float16       columns/2 × quads
 //   FLOATS   one column of float32        columns   × quads
 //
@@ -13,6 +13,9 @@
 //
 // An invocation of `multiply` keeps eight tokens times QUADS quads in registers. It takes no barrier and no workgroup
 // memory: the activations it reads are the same for a whole workgroup, which hardware serves as one read.
+
+// Four columns of a token. The variant for devices with 16-bit floats reads them as vec4<f16>; sums stay float32.
+alias Activations = vec4<f32>;
 
 const NIBBLES = 0u;
 const BYTES = 1u;
@@ -25,6 +28,7 @@ const TILE_TOKENS = 8u;
 const ADD_BIAS = 1u;
 const ADD_TO_OUT = 2u;
 const GATE = 4u;
+const ADD_ROWS = 8u;
 
 override LAYOUT: u32 = 0u;
 override SPAN: u32 = 32u;
@@ -32,7 +36,7 @@ override QUADS: u32 = 1u;
 override LANES: u32 = 64u;
 
 struct Shape {
-    // Columns / 8, a multiple of SPAN / 8.
+    // Columns / 8, a multiple of 4.
     columns8: u32,
     // Rows of this part of the matrix / 4.
     quads: u32,
@@ -42,7 +46,7 @@ struct Shape {
     out_stride4: u32,
     // Where this part's first row goes in a row of out / 4.
     out_offset4: u32,
-    // ADD_BIAS | ADD_TO_OUT | GATE.
+    // ADD_BIAS | ADD_TO_OUT | GATE | ADD_ROWS.
     then: u32,
     // The first token of x that is read; out begins with it.
     first_token: u32,
@@ -61,10 +65,10 @@ struct Eight {
 @group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;
 // columns/SPAN × quads × (scales, minima); one vector that nobody reads for HALVES and FLOATS.
 @group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
-// Rows / 4 of the whole matrix; nobody reads it without ADD_BIAS.
+// Rows / 4 of the whole matrix with ADD_BIAS, tokens × out_stride4 with ADD_ROWS; else nobody reads it.
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 // tokens × columns/4.
-@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> x: array<Activations>;
 // tokens × out_stride4.
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
 // `embed`: token ids.
@@ -92,12 +96,13 @@ fn high_half(words: vec4<u32>) -> vec4<f32> {
     return low_half(words >> vec4<u32>(16u));
 }
 
-fn four_bytes(words: vec4<u32>, scale: vec4<f32>, minimum: vec4<f32>) -> mat4x4<f32> {
+// Four columns from two bytes of each word, which begin at bits 24 - shift and 32 - shift.
+fn four_bytes(even: vec4<u32>, odd: vec4<u32>, shift: u32, scale: vec4<f32>, minimum: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(
-        signed_byte(words, 24u) * scale + minimum,
-        signed_byte(words, 16u) * scale + minimum,
-        signed_byte(words, 8u) * scale + minimum,
-        signed_byte(words, 0u) * scale + minimum,
+        signed_byte(even, shift) * scale + minimum,
+        signed_byte(odd, shift) * scale + minimum,
+        signed_byte(even, shift - 8u) * scale + minimum,
+        signed_byte(odd, shift - 8u) * scale + minimum,
     );
 }
 
@@ -137,9 +142,11 @@ fn eight(k8: u32, quad: u32, scale: vec4<f32>, minimum: vec4<f32>) -> Eight {
     }
     if (LAYOUT == BYTES) {
         let at = 2u * k8 * shape.quads + quad;
+        let even = weights[at];
+        let odd = weights[at + shape.quads];
         return Eight(
-            four_bytes(weights[at], scale, minimum),
-            four_bytes(weights[at + shape.quads], scale, minimum),
+            four_bytes(even, odd, 24u, scale, minimum),
+            four_bytes(even, odd, 8u, scale, minimum),
         );
     }
     if (LAYOUT == HALVES) {
@@ -174,6 +181,9 @@ fn put(token: u32, quad: u32, product: vec4<f32>) {
     if ((shape.then & ADD_BIAS) != 0u) {
         value += bias[shape.out_offset4 + quad];
     }
+    if ((shape.then & ADD_ROWS) != 0u) {
+        value += bias[at];
+    }
     if ((shape.then & ADD_TO_OUT) != 0u) {
         value += out[at];
     }
@@ -183,6 +193,22 @@ fn put(token: u32, quad: u32, product: vec4<f32>) {
         value *= gate / (vec4<f32>(1.0) + exp(-gate));
     }
     out[at] = value;
+}
+
+// Activations of four tokens, at columns 8 · k8 …: a matrix has one token in each of its own columns.
+fn four_tokens(at: vec4<u32>) -> Eight {
+    let next = at + vec4<u32>(1u);
+    return Eight(
+        mat4x4<f32>(vec4<f32>(x[at.x]), vec4<f32>(x[at.y]), vec4<f32>(x[at.z]), vec4<f32>(x[at.w])),
+        mat4x4<f32>(vec4<f32>(x[next.x]), vec4<f32>(x[next.y]), vec4<f32>(x[next.z]), vec4<f32>(x[next.w])),
+    );
+}
+
+fn put_four(first: u32, quad: u32, products: mat4x4<f32>) {
+    put(first, quad, products[0]);
+    put(first + 1u, quad, products[1]);
+    put(first + 2u, quad, products[2]);
+    put(first + 3u, quad, products[3]);
 }
 
 // out[t][r] = Σ_c weight[r][c] · x[t][c], then what `then` says. Grid: quads / (LANES · QUADS), tokens / 8.
@@ -196,20 +222,16 @@ fn multiply(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) g
     let b = min(a + LANES, shape.quads - 1u);
     let first = group.y * TILE_TOKENS;
     // Tokens past the end repeat the last one, and are not put.
-    let last = shape.tokens - 1u;
+    let four = first + vec4<u32>(0u, 1u, 2u, 3u);
+    let last = vec4<u32>(shape.tokens - 1u);
     let stride = shape.columns8 * 2u;
-    let t0 = (shape.first_token + min(first, last)) * stride;
-    let t1 = (shape.first_token + min(first + 1u, last)) * stride;
-    let t2 = (shape.first_token + min(first + 2u, last)) * stride;
-    let t3 = (shape.first_token + min(first + 3u, last)) * stride;
-    let t4 = (shape.first_token + min(first + 4u, last)) * stride;
-    let t5 = (shape.first_token + min(first + 5u, last)) * stride;
-    let t6 = (shape.first_token + min(first + 6u, last)) * stride;
-    let t7 = (shape.first_token + min(first + 7u, last)) * stride;
-    var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
-    var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
-    var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
-    var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
+    let early = (shape.first_token + min(four, last)) * stride;
+    let late = (shape.first_token + min(four + 4u, last)) * stride;
+    // Quad a and quad b, the early and the late four tokens: rows × tokens.
+    var a_early = mat4x4<f32>();
+    var a_late = mat4x4<f32>();
+    var b_early = mat4x4<f32>();
+    var b_late = mat4x4<f32>();
     for (var start = 0u; start < shape.columns8; start += SPAN / 8u) {
         let a_scale = scale_of(start, a);
         let a_minimum = minimum_of(start, a);
@@ -221,53 +243,22 @@ fn multiply(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) g
         }
         for (var k8 = start; k8 < start + SPAN / 8u; k8++) {
             let w = eight(k8, a, a_scale, a_minimum);
-            let k = 2u * k8;
-            let x0 = x[t0 + k]; let y0 = x[t0 + k + 1u];
-            let x1 = x[t1 + k]; let y1 = x[t1 + k + 1u];
-            let x2 = x[t2 + k]; let y2 = x[t2 + k + 1u];
-            let x3 = x[t3 + k]; let y3 = x[t3 + k + 1u];
-            let x4 = x[t4 + k]; let y4 = x[t4 + k + 1u];
-            let x5 = x[t5 + k]; let y5 = x[t5 + k + 1u];
-            let x6 = x[t6 + k]; let y6 = x[t6 + k + 1u];
-            let x7 = x[t7 + k]; let y7 = x[t7 + k + 1u];
-            a0 += w.low * x0 + w.high * y0;
-            a1 += w.low * x1 + w.high * y1;
-            a2 += w.low * x2 + w.high * y2;
-            a3 += w.low * x3 + w.high * y3;
-            a4 += w.low * x4 + w.high * y4;
-            a5 += w.low * x5 + w.high * y5;
-            a6 += w.low * x6 + w.high * y6;
-            a7 += w.low * x7 + w.high * y7;
+            let p = four_tokens(early + 2u * k8);
+            let q = four_tokens(late + 2u * k8);
+            a_early += w.low * p.low + w.high * p.high;
+            a_late += w.low * q.low + w.high * q.high;
             if (QUADS == 2u) {
                 let v = eight(k8, b, b_scale, b_minimum);
-                b0 += v.low * x0 + v.high * y0;
-                b1 += v.low * x1 + v.high * y1;
-                b2 += v.low * x2 + v.high * y2;
-                b3 += v.low * x3 + v.high * y3;
-                b4 += v.low * x4 + v.high * y4;
-                b5 += v.low * x5 + v.high * y5;
-                b6 += v.low * x6 + v.high * y6;
-                b7 += v.low * x7 + v.high * y7;
+                b_early += v.low * p.low + v.high * p.high;
+                b_late += v.low * q.low + v.high * q.high;
             }
         }
     }
-    put(first, a, a0);
-    put(first + 1u, a, a1);
-    put(first + 2u, a, a2);
-    put(first + 3u, a, a3);
-    put(first + 4u, a, a4);
-    put(first + 5u, a, a5);
-    put(first + 6u, a, a6);
-    put(first + 7u, a, a7);
+    put_four(first, a, a_early);
+    put_four(first + 4u, a, a_late);
     if (QUADS == 2u && a + LANES < shape.quads) {
-        put(first, b, b0);
-        put(first + 1u, b, b1);
-        put(first + 2u, b, b2);
-        put(first + 3u, b, b3);
-        put(first + 4u, b, b4);
-        put(first + 5u, b, b5);
-        put(first + 6u, b, b6);
-        put(first + 7u, b, b7);
+        put_four(first, b, b_early);
+        put_four(first + 4u, b, b_late);
     }
 }
 

@@ -1,12 +1,11 @@
 //! What the run says: the numbers that matter most, then a section a question, with pictures that answer.
 
-use candor::chart::{Chart, Highlight, Report, Section};
+use candor::chart::Report;
 use candor::protocol::Examination as Examined;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::components::figure::{Figure, Figures};
-use crate::components::notice::Caution;
+use crate::components::report_parts::{Highlights, Part, Warnings};
 use crate::session::study::{Examining, study};
 use crate::state::evaluation::view::Listing;
 use crate::state::notice::sentence;
@@ -83,78 +82,13 @@ fn Findings(
                 </div>
             </div>
             <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
-            <dl class="highlights">
-                {highlights
-                    .into_iter()
-                    .map(|Highlight { name, value, beside }| {
-                        view! {
-                            <div>
-                                <dt>{name}</dt>
-                                <dd>
-                                    <span class="highlight-value">{value}</span>
-                                    <span class="small soft">{beside}</span>
-                                </dd>
-                            </div>
-                        }
-                    })
-                    .collect_view()}
-            </dl>
+            <Highlights highlights=highlights/>
             <Warnings warnings=warnings/>
         </section>
         {sections
             .into_iter()
             .enumerate()
-            .map(|(index, section)| view! { <Part index=index section=section on_mark=on_mark/> })
+            .map(|(index, section)| view! { <Part prefix="part" index=index section=section on_mark=on_mark/> })
             .collect_view()}
-    }
-}
-
-#[component]
-fn Warnings(
-    /// What a reader must know first.
-    warnings: Vec<String>,
-) -> impl IntoView {
-    (!warnings.is_empty()).then(|| {
-        view! {
-            <Caution testid="findings-cautions">
-                <ul class="bullets">
-                    {warnings.iter().map(|words| view! { <li>{sentence(words)}</li> }).collect_view()}
-                </ul>
-            </Caution>
-        }
-    })
-}
-
-/// One question with its answer.
-#[component]
-fn Part(
-    /// Its place.
-    index: usize,
-    /// What it says.
-    section: Section,
-    /// What a pressed mark asks to be listed.
-    on_mark: Callback<Listing>,
-) -> impl IntoView {
-    let Section { title, paragraphs, warnings, figures, tables } = section;
-    let id = format!("part-{index}");
-    let labelled = id.clone();
-    view! {
-        <section class="card" aria-labelledby=labelled>
-            <h2 id=id.clone()>{title}</h2>
-            {paragraphs.into_iter().map(|words| view! { <p class="measure-text">{words}</p> }).collect_view()}
-            <Warnings warnings=warnings/>
-            <div class="figure-grid">
-                {figures
-                    .into_iter()
-                    .enumerate()
-                    // It stands beside the threshold that it shows.
-                    .filter(|(_, chart)| !matches!(chart, Chart::AccuracyVolume(_)))
-                    .map(|(number, chart)| {
-                        view! { <Figure chart=chart id=format!("{id}-{number}") on_mark=on_mark/> }
-                    })
-                    .collect_view()}
-            </div>
-            {tables.into_iter().map(|table| view! { <Figures table=table/> }).collect_view()}
-        </section>
     }
 }

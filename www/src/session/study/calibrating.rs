@@ -119,7 +119,7 @@ impl Study {
     pub fn calibrator_of_texts(self) -> Result<Option<InUse>, Error> {
         let here = Binding {
             model_sha256: self.session.model.with(|model| model.as_ref().map(|model| model.sha256.clone())),
-            adapter_sha256: None,
+            adapter_sha256: self.session.adapter_sha256(),
             task_sha256: self.session.task_in_use.with(|task| task.as_ref().map(Task::sha256)),
         };
         self.calibrator.with(|used| match used {

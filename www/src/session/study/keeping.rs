@@ -14,6 +14,7 @@ use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::material::Material;
 use crate::state::evaluation::project::{BEFORE_PROJECTS, Choices, Data, Entry, INDEX, Index};
+use crate::state::evaluation::runs::Runs;
 use crate::state::evaluation::scores::Scores;
 use crate::state::evaluation::view::Listing;
 
@@ -35,6 +36,10 @@ pub(super) enum Recall {
     Judgements(String),
     /// What was chosen in a project.
     Choices(String),
+    /// The runs of a project.
+    Runs(String),
+    /// The probe in use, by its file.
+    Probe(String),
     /// Scores, by their file.
     Scores(String),
 }
@@ -71,6 +76,7 @@ impl Study {
         self.settled.set(false);
         self.recall(entry.data(), Recall::Data(entry.id.clone()));
         self.recall(entry.judgements(), Recall::Judgements(entry.id.clone()));
+        self.recall(entry.runs(), Recall::Runs(entry.id.clone()));
         self.recall(entry.choices(), Recall::Choices(entry.id.clone()));
     }
 
@@ -106,6 +112,12 @@ impl Study {
             Some(Recall::Choices(id)) if is_open(&id) => {
                 self.take_choices(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default());
             }
+            Some(Recall::Runs(id)) if is_open(&id) => {
+                if let Some(kept) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+                    self.runs.update(|runs| runs.restore(kept));
+                }
+            }
+            Some(Recall::Probe(file)) => self.probe_recalled(&file, text),
             Some(Recall::Scores(file)) => {
                 if let Some(text) = text {
                     wasm_bindgen_futures::spawn_local(self.restore_scores(file, text));
@@ -150,6 +162,7 @@ impl Study {
         // What was scored while this was being read is newer than nothing.
         self.scores.update(|scores| scores.fill_from(restored));
         self.correct_bias();
+        self.note_run();
     }
 
     pub(super) fn show(self, material: Material) {
@@ -170,6 +183,7 @@ impl Study {
         self.labels.set(labels);
         self.show(material);
         self.take_choices(Choices::default());
+        self.runs.set(Runs::default());
         self.index.update(|index| {
             index.add(&name, rows);
         });
@@ -204,20 +218,26 @@ impl Study {
                 .calibrator
                 .with(|calibrator| calibrator.as_ref().map(|used| (used.text.clone(), used.origin.clone()))),
             model_sha256: self.scored_by.get(),
+            probe: self.probe.with(|used| used.as_ref().map(|used| used.file.clone())),
+            adapter_sha256: self.scored_adapter.get(),
         }
     }
 
     pub(super) fn take_choices(self, choices: Choices) {
-        let Choices { threshold, wish, order, calibrator, model_sha256 } = choices;
+        let Choices { threshold, wish, order, calibrator, model_sha256, adapter_sha256, probe } = choices;
         self.threshold.set(threshold);
         self.wish.set(wish);
         self.order.set(order);
         self.calibrating.set(Calibrating::Not);
         self.comparison.set(None);
+        self.recall_probe(probe);
         self.calibrator.set(calibrator.and_then(|(text, origin)| InUse::read(text, origin).ok()));
         // A model that is loaded says itself who it is.
         if self.session.model.with_untracked(Option::is_none) {
             self.scored_by.set(model_sha256);
+            self.scored_adapter.set(adapter_sha256);
+        } else if let (Some(model), Some(adapter)) = (model_sha256, adapter_sha256) {
+            self.session.apply_adapter_of_project(&model, adapter);
         }
         self.settled.set(true);
     }

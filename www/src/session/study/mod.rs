@@ -4,10 +4,13 @@
 //! Nothing made here is lost by a reload: what was read, what the labels mean and every score are kept on the device as
 //! they come, and put back on the next visit.
 
+mod asking;
 mod calibrating;
+mod comparing;
 mod examining;
 mod keeping;
 mod labelling;
+mod probing;
 mod projects;
 mod reading;
 mod running;
@@ -24,8 +27,11 @@ use candor::stats::saved::Binding;
 use candor::task::Task;
 use leptos::prelude::*;
 
+pub use self::asking::Asked;
+pub use self::comparing::Comparing;
 use self::examining::Examined;
 use self::keeping::Recall;
+pub use self::probing::{ProbeInUse, Probing};
 use self::reading::Reading;
 use super::Session;
 use crate::link::Link;
@@ -36,6 +42,7 @@ use crate::state::evaluation::judgements::{Judgements, Order};
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::material::Material;
 use crate::state::evaluation::project::{Index, USUAL_THRESHOLD};
+use crate::state::evaluation::runs::Runs;
 use crate::state::evaluation::scores::{Scores, Truth};
 use crate::state::evaluation::view::Listing;
 
@@ -122,6 +129,8 @@ pub struct Study {
     pub scored_with: RwSignal<Option<Task>>,
     /// The model that the scores are of.
     pub scored_by: RwSignal<Option<String>>,
+    /// SHA-256 of the adapter beside it, if any.
+    pub scored_adapter: RwSignal<Option<String>>,
     /// The file of the scores.
     scores_file: RwSignal<Option<String>>,
     /// The run.
@@ -142,6 +151,20 @@ pub struct Study {
     pub calibrator: RwSignal<Option<InUse>>,
     /// Where its fit is.
     pub calibrating: RwSignal<Calibrating>,
+    /// What the project's texts were scored with.
+    pub runs: RwSignal<Runs>,
+    /// Whether runs are looked at side by side; they are not compared for nobody.
+    pub comparison_looked_at: RwSignal<bool>,
+    /// The runs side by side.
+    pub compared: RwSignal<Comparing>,
+    /// What was compared last, and the number of that comparison.
+    compared_last: StoredValue<(u64, String)>,
+    /// One text with every run.
+    pub asked: RwSignal<Vec<Asked>>,
+    /// Where the training of a probe is.
+    pub probing: RwSignal<Probing>,
+    /// The probe that typed texts are shown to.
+    pub probe: RwSignal<Option<ProbeInUse>>,
     /// What was looked at when it was fitted here.
     pub comparison: RwSignal<Option<Arc<CalibrationReport>>>,
 }
@@ -174,6 +197,7 @@ impl Study {
             scores: RwSignal::new(Scores::default()),
             scored_with: RwSignal::new(None),
             scored_by: RwSignal::new(None),
+            scored_adapter: RwSignal::new(None),
             scores_file: RwSignal::new(None),
             running: RwSignal::new(Running::Not),
             listing: RwSignal::new(Listing::All),
@@ -184,11 +208,20 @@ impl Study {
             wish: RwSignal::new(Wish::default()),
             calibrator: RwSignal::new(None),
             calibrating: RwSignal::new(Calibrating::Not),
+            runs: RwSignal::new(Runs::default()),
+            comparison_looked_at: RwSignal::new(false),
+            compared: RwSignal::new(Comparing::Not),
+            compared_last: StoredValue::new((0, String::new())),
+            asked: RwSignal::new(Vec::new()),
+            probing: RwSignal::new(Probing::Not),
+            probe: RwSignal::new(None),
             comparison: RwSignal::new(None),
         };
         study.examine_when_looked_at();
         study.fit_anew_with_new_labels();
         study.keep_choices();
+        study.keep_runs();
+        study.compare_when_looked_at();
         study.follow_task_and_model();
         study
     }
@@ -202,7 +235,7 @@ impl Study {
     pub fn binding(self) -> Binding {
         Binding {
             model_sha256: self.scored_by.get(),
-            adapter_sha256: None,
+            adapter_sha256: self.scored_adapter.get(),
             task_sha256: self.scored_with.with(|task| task.as_ref().map(Task::sha256)),
         }
     }
@@ -254,6 +287,9 @@ impl Study {
         };
         let mut on = Some(on);
         link.ask(Request::Study(Box::new(request)), move |reply| {
+            if let Reply::Progress(progress) = &reply {
+                return self.probe_progressed(progress);
+            }
             let Some(on) = on.take() else { return };
             match reply {
                 Reply::Study(reply) => on(Ok(*reply)),
@@ -277,7 +313,12 @@ impl Study {
                 StudyReply::Kept if self.erasing.get_untracked() == Some(id) => self.erased(),
                 StudyReply::Kept => {}
                 // Other workers' answers come to who asked.
-                StudyReply::Rows(_) | StudyReply::Read(_) | StudyReply::Examined(_) | StudyReply::Calibrated(_) => {}
+                StudyReply::Rows(_)
+                | StudyReply::Read(_)
+                | StudyReply::Examined(_)
+                | StudyReply::Calibrated(_)
+                | StudyReply::Compared(_)
+                | StudyReply::Probed(_) => {}
             },
             Reply::Failed(error) if error.kind == Kind::Lost => {
                 self.link.set_value(None);

@@ -34,6 +34,7 @@ impl Study {
         self.scored_with.set(None);
         self.scores_file.set(None);
         self.calibrator.set(None);
+        self.put_comparison_away();
         self.labels.set(LabelMap::default());
         self.running.set(super::Running::Not);
         self.index.update(|index| index.open = None);
@@ -60,9 +61,11 @@ impl Study {
         if self.index.with_untracked(|index| index.open.as_deref() == Some(id)) {
             self.put_away();
         }
-        let files = self.index.try_update(|index| index.remove(id)).unwrap_or_default();
+        let removed = self.index.try_update(|index| index.remove(id)).flatten();
         self.keep_index();
-        self.send(StudyRequest::Remove { names: files });
+        if let Some(entry) = removed {
+            self.send(StudyRequest::RemoveAll { beginning: entry.beginning() });
+        }
         self.ask_usage();
     }
 
@@ -137,7 +140,7 @@ impl Study {
                 shelf.entries().iter().find(|entry| entry.draft == task).map(|entry| entry.id.clone())
             });
             if let Some(model) = &choices.model_sha256 {
-                let file = file_name(model, &scoring_task(&task).sha256());
+                let file = file_name(model, choices.adapter_sha256.as_deref(), &scoring_task(&task).sha256());
                 self.send(StudyRequest::Append { name: file, text: scores });
             }
             match known {
@@ -171,17 +174,20 @@ impl Study {
     /// The folder of projects is empty; the rest follows.
     pub(super) fn erased(self) {
         let kept = move || {
-            self.session.storage.with_untracked(|storage| {
-                let models = storage.as_ref().map(|storage| storage.models.iter().map(|(file, _)| file.clone()));
-                models.map(Iterator::collect::<Vec<String>>).unwrap_or_default()
-            })
+            let storage = self.session.storage.get_untracked().unwrap_or_default();
+            let models: Vec<String> = storage.models.into_iter().map(|(file, _)| file).collect();
+            let adapters: Vec<String> = storage.adapters.into_iter().map(|adapter| adapter.sha256).collect();
+            (models, adapters)
         };
-        kept().into_iter().for_each(|file| self.session.forget(file));
+        let (models, adapters) = kept();
+        models.into_iter().for_each(|file| self.session.forget(file));
+        adapters.into_iter().for_each(|sha256| self.session.forget_adapter(sha256));
         spawn_local(async move {
             browser::forget_everything().await;
             // The other worker removes the models meanwhile; a file that it cannot remove is not waited for.
             for _ in 0..50 {
-                if kept().is_empty() {
+                let (models, adapters) = kept();
+                if models.is_empty() && adapters.is_empty() {
                     break;
                 }
                 browser::pause(100).await;

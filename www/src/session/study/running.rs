@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use candor::error::Kind;
-use candor::protocol::StudyRequest;
+use candor::protocol::{StudyRequest, Vectors};
 use candor::stats::bias::LabelBias;
 use candor::task::{BiasMethod, Task};
 use leptos::prelude::*;
@@ -12,6 +12,7 @@ use super::keeping::Recall;
 use super::{Running, Study};
 use crate::pool::{BatchEvent, BatchJob, BatchProgress};
 use crate::session::BatchBias;
+use crate::state::evaluation::runs::vectors_stem;
 use crate::state::evaluation::scores::{Scored, Scores, file_name, scoring_task};
 
 /// Next tokens that are kept of each text.
@@ -26,6 +27,7 @@ impl Study {
         let session = self.session;
         Effect::new(move |_| {
             let loaded = session.model.with(|model| model.as_ref().map(|model| model.sha256.clone()));
+            let adapter = if loaded.is_some() { session.adapter_sha256() } else { self.scored_adapter.get() };
             let task = match &loaded {
                 Some(_) => session.task_in_use.get(),
                 None => session
@@ -36,21 +38,22 @@ impl Study {
             let model = loaded.or_else(|| self.scored_by.get());
             let has_material = self.material.with(Option::is_some);
             if let (Some(task), Some(model), true) = (task, model, has_material) {
-                untrack(move || self.score_with(task, model));
+                untrack(move || self.score_with(task, model, adapter));
             }
         });
     }
 
-    /// The scores of this task and model are the ones that are shown.
-    fn score_with(self, task: Task, model: String) {
-        let file = file_name(&model, &scoring_task(&task).sha256());
+    /// The scores of this task, model and adapter are the ones that are shown.
+    fn score_with(self, task: Task, model: String, adapter: Option<String>) {
+        let file = file_name(&model, adapter.as_deref(), &scoring_task(&task).sha256());
         let same_file = self.scores_file.get_untracked().as_ref() == Some(&file);
         if same_file && self.scored_with.with_untracked(|scored| scored.as_ref() == Some(&task)) {
             return;
         }
         self.labels.update(|labels| *labels = labels.fitted_to(&task));
         let corrected = self.scored_with.with_untracked(|scored| scored.as_ref().is_some_and(is_corrected_here));
-        self.scored_by.set(Some(model.clone()));
+        self.scored_by.set(Some(model));
+        self.scored_adapter.set(adapter);
         self.scored_with.set(Some(task.clone()));
         if same_file {
             // Only the correction that is made on this page is another one: no score changes.
@@ -58,6 +61,7 @@ impl Study {
                 self.scores.update(|scores| scores.correct(&LabelBias::none(task.labels.len())));
             }
             self.correct_bias();
+            self.note_run();
             return;
         }
         self.cancel();
@@ -77,7 +81,8 @@ impl Study {
         let material = self.material.get_untracked();
         let found = task.zip(material).and_then(|(task, material)| {
             let bias = self.scores.with_untracked(|scores| scores.batch_bias(&material))?;
-            Some(BatchBias { model: self.scored_by.get_untracked()?, task, bias })
+            let (model, adapter) = (self.scored_by.get_untracked()?, self.scored_adapter.get_untracked());
+            Some(BatchBias { model, adapter, task, bias })
         });
         if let Some(found) = &found {
             self.scores.update(|scores| scores.correct(&found.bias));
@@ -90,24 +95,35 @@ impl Study {
 
     /// Scores the texts that are not scored yet.
     pub fn run(self) {
+        self.run_texts(self.scores.with_untracked(Scores::missing), false);
+    }
+
+    /// Scores these texts; `again` reads texts that are scored already, for what a probe needs of them.
+    pub(super) fn run_texts(self, wanted: Vec<usize>, again: bool) {
         let (Some(material), Some(task)) = (self.material.get_untracked(), self.scored_with.get_untracked()) else {
             return;
         };
-        let missing = self.scores.with_untracked(Scores::missing);
+        let missing = wanted;
         if missing.is_empty() || self.job.with_value(Option::is_some) {
             return;
         }
         let texts: Vec<&str> = material.texts().collect();
         let texts: Rc<[String]> = missing.iter().map(|&text| texts[text].to_owned()).collect();
         let context = self.session.model.with_untracked(|model| model.as_ref().map_or(LIMIT, |model| model.context));
-        let job = BatchJob { task, texts, top: TOP, limit_tokens: context.min(LIMIT), together: false };
+        let adapter = self.scored_adapter.get_untracked();
+        let stem = vectors_stem(&self.scored_by.get_untracked().unwrap_or_default(), adapter.as_deref(), &task);
+        let vectors = if again { Vectors::Compute(stem) } else { Vectors::Keep(stem) };
+        let limit_tokens = context.min(LIMIT);
+        let alone = untrack(move || self.session.adapter_is_only_here());
+        let job = BatchJob { adapter, task, texts, top: TOP, limit_tokens, vectors, alone, together: false };
         let file = self.scores_file.get_untracked();
+        let total = missing.len();
         match self.session.pool().run(job, move |event| self.take_event(&missing, file.as_deref(), event)) {
             Ok(handle) => {
                 self.job.set_value(Some(handle));
                 self.running.set(Running::Under(BatchProgress {
                     done: 0,
-                    total: self.scores.with_untracked(|scores| scores.missing().len()),
+                    total,
                     rows_per_second: None,
                     seconds_left: None,
                     workers: 0,
@@ -129,11 +145,13 @@ impl Study {
             BatchEvent::Results { first, results } => {
                 let scored: Vec<(usize, Scored)> =
                     missing[first..].iter().copied().zip(results.into_iter().map(Scored::new)).collect();
-                if let (Some(file), Some(material)) = (file, self.material.get_untracked()) {
-                    let lines = Scores::lines(&material, &scored);
+                let is_new = |text: usize| self.scores.with_untracked(|scores| scores.of(text).is_none());
+                let fresh: Vec<(usize, Scored)> = scored.into_iter().filter(|(text, _)| is_new(*text)).collect();
+                if let (Some(file), Some(material), false) = (file, self.material.get_untracked(), fresh.is_empty()) {
+                    let lines = Scores::lines(&material, &fresh);
                     self.send(StudyRequest::Append { name: file.to_owned(), text: lines });
                 }
-                self.scores.update(|scores| scored.into_iter().for_each(|(text, scored)| scores.put(text, scored)));
+                self.scores.update(|scores| fresh.into_iter().for_each(|(text, scored)| scores.put(text, scored)));
             }
             BatchEvent::Progress(progress) => {
                 if self.job.with_value(Option::is_some) {
@@ -146,6 +164,8 @@ impl Study {
                     Ok(summary) => {
                         self.correct_bias();
                         self.running.set(Running::Not);
+                        self.note_run();
+                        self.go_on_with_probe();
                         let rows = crate::state::format::counted(summary.rows as u64, "text");
                         self.session.announce(format!("{rows} scored"));
                     }

@@ -9,6 +9,7 @@
 //! | [`judgements`] | what did a person decide about texts without a label? |
 //! | [`labelling`] | which of these may the model decide, and which should a person see next? |
 //! | [`project`] | what is kept under one name, and how does it travel? |
+//! | [`runs`] | what were the texts scored with, and which two stand side by side? |
 //! | [`decision`] | what may be automated, at which promise and price? |
 //! | [`view`] | which rows are listed, and which of them are on the screen? |
 
@@ -19,5 +20,6 @@ pub mod labelling;
 pub mod labels;
 pub mod material;
 pub mod project;
+pub mod runs;
 pub mod scores;
 pub mod view;

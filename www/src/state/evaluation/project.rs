@@ -52,9 +52,14 @@ impl Entry {
         format!("project-{}-choices.json", self.id)
     }
 
-    /// All its files; scores belong to a model and a task, and stay.
-    pub fn files(&self) -> Vec<String> {
-        vec![self.data(), self.judgements(), self.choices()]
+    /// The file of its runs.
+    pub fn runs(&self) -> String {
+        format!("project-{}-runs.json", self.id)
+    }
+
+    /// What all its files begin with; scores belong to a model and a task, and stay.
+    pub fn beginning(&self) -> String {
+        format!("project-{}-", self.id)
     }
 }
 
@@ -112,14 +117,14 @@ impl Index {
         }
     }
 
-    /// Takes a project off the list; answers with its files.
-    pub fn remove(&mut self, id: &str) -> Vec<String> {
-        let files = self.projects.iter().find(|entry| entry.id == id).map(Entry::files).unwrap_or_default();
+    /// Takes a project off the list; answers with what was there.
+    pub fn remove(&mut self, id: &str) -> Option<Entry> {
+        let removed = self.projects.iter().find(|entry| entry.id == id).cloned();
         self.projects.retain(|entry| entry.id != id);
         if self.open.as_deref() == Some(id) {
             self.open = None;
         }
-        files
+        removed
     }
 }
 
@@ -184,6 +189,10 @@ pub struct Choices {
     pub calibrator: Option<(String, Origin)>,
     /// The model that scored last.
     pub model_sha256: Option<String>,
+    /// The adapter beside it, if any.
+    pub adapter_sha256: Option<String>,
+    /// The file of the probe that typed texts are shown to, if any.
+    pub probe: Option<String>,
 }
 
 /// Where the threshold stands at first.
@@ -197,6 +206,8 @@ impl Default for Choices {
             order: Order::default(),
             calibrator: None,
             model_sha256: None,
+            adapter_sha256: None,
+            probe: None,
         }
     }
 }
@@ -298,7 +309,10 @@ mod tests {
         assert_eq!(index.choose("99"), None);
         let text = serde_json::to_string(&index).expect("json");
         assert_eq!(serde_json::from_str::<Index>(&text).expect("read"), index);
-        assert_eq!(index.remove(&first.id), first.files());
+        assert_eq!(index.remove(&first.id).map(|entry| entry.beginning()), Some(first.beginning()));
+        for file in [first.data(), first.judgements(), first.choices(), first.runs()] {
+            assert!(file.starts_with(&first.beginning()) && !file.starts_with(&second.beginning()), "{file}");
+        }
         assert_eq!((index.current(), index.projects.len()), (None, 1));
         assert_eq!(index.add("c", 1).id, "3", "ids are not used again while a later one stands");
     }

@@ -245,10 +245,11 @@ pub fn scoring_task(task: &Task) -> Task {
     task
 }
 
-/// The name under which scores of this task and model are kept.
-pub fn file_name(model_sha256: &str, task_sha256: &str) -> String {
+/// The name under which scores of this task, model and adapter are kept.
+pub fn file_name(model_sha256: &str, adapter_sha256: Option<&str>, task_sha256: &str) -> String {
     let short = |hash: &str| hash.chars().take(16).collect::<String>();
-    format!("scores-{}-{}.jsonl", short(model_sha256), short(task_sha256))
+    let adapter = adapter_sha256.map_or_else(String::new, |hash| format!("-{}", short(hash)));
+    format!("scores-{}{adapter}-{}.jsonl", short(model_sha256), short(task_sha256))
 }
 
 /// A text's key in what is kept: the beginning of its SHA-256, white space at the ends left out.
@@ -292,6 +293,15 @@ mod tests {
         assert_eq!(scores.row(0, &material, truth).and_then(|row| row.correct), Some(false));
         assert_eq!(scores.row(1, &material, truth), None);
         assert_eq!(scores.tally(&material, truth), (2, 1));
+    }
+
+    #[test]
+    fn an_adapter_has_scores_of_its_own() {
+        let hash = |digit: &str| digit.repeat(64);
+        let of = |adapter: Option<&str>| file_name(&hash("a"), adapter, &hash("b"));
+        assert_eq!(of(None), "scores-aaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb.jsonl", "as before there were adapters");
+        let names = [of(None), of(Some(&hash("1"))), of(Some(&hash("2")))];
+        assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2], "{names:?}");
     }
 
     #[test]
