@@ -14,13 +14,15 @@ fn file(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
     path
 }
 
-/// Picks a file, and waits for what is said about it; what was said before does not count.
+/// Picks a file, and waits for what is said about it, which names it.
 async fn refused(page: &Page, field: &str, path: &Path, notice: &str) -> String {
-    let mark = "document.querySelectorAll(arguments[0]).forEach(old => old.dataset.seen = '');";
-    page.script(mark, notice).await;
     page.choose_file(field, path).await;
-    let words = page.text_of(&format!("main {notice}:not([data-seen])")).await;
-    println!("{}: {}", path.file_name().unwrap_or_default().to_string_lossy(), words.replace('\n', " · "));
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let notice = format!("main {notice}");
+    let said = format!("document.querySelector({notice:?})?.innerText.includes({name:?})");
+    page.wait_until(&format!("what is said of {name}"), &said).await;
+    let words = page.text_of(&notice).await;
+    println!("{name}: {}", words.replace('\n', " · "));
     words
 }
 
