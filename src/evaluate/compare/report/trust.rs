@@ -72,7 +72,9 @@ fn beside(title: String, names: [&str; 2], first: &Report, second: &Report) -> C
             name: title.to_owned(),
             before: shown(first),
             after: shown(second),
-            better: value(first, name).zip(value(second, name)).map(|(before, after)| after < before),
+            better: (value(first, name).zip(value(second, name)))
+                .filter(|(before, after)| before != after)
+                .map(|(before, after)| after < before),
         }
     });
     let diagram =
