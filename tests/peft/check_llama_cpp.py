@@ -34,7 +34,7 @@ def candor_shares(candor, model, task, adapter, texts):
 
 def llama_shares(model, task, adapter, texts):
     options = {"lora_path": str(Path(adapter) / "adapter.gguf")} if adapter else {}
-    llama = Llama(model_path=model, n_ctx=2048, n_threads=2, logits_all=True, verbose=False, **options)
+    llama = Llama(model_path=model, n_ctx=512, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False, **options)
     first = {}
     for label in task["labels"]:
         ids = {llama.tokenize(form.encode(), add_bos=False, special=False)[0] for form in label["forms"]}
