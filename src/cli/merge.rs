@@ -224,7 +224,9 @@ mod tests {
             let beside = next_tokens_on(Choice::Rung(rung), TINY, Some(adapter.clone()));
             let base = next_tokens_on(Choice::Rung(rung), TINY, None);
             assert!(mean(&base, &right) > 0.05, "{rung:?}: the adapter says something: {}", mean(&base, &right));
-            assert!(mean(&beside, &right) < 0.002, "{rung:?}: {}", mean(&beside, &right));
+            // Activations of eleven bits round four times as much as those of sixteen with a scale.
+            let allowed = if rung == Rung::Float16 { 0.008 } else { 0.002 };
+            assert!(mean(&beside, &right) < allowed, "{rung:?}: {}", mean(&beside, &right));
         }
     }
 
