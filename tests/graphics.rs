@@ -85,9 +85,6 @@ fn every_rung_meets_the_contract() {
     let rest = PackedBatch::of(rest.iter().take(4).map(|case| case.tokens.as_slice())).unwrap();
     let theirs = score(&cpu, &extended(&cpu, &first.tokens), &rest, &query);
     for rung in Rung::ALL.into_iter().filter(|rung| has(*rung)) {
-        // Activations of eleven bits are at the contract's edge. Where they are beyond it, the ladder's trial keeps them
-        // out unless they are asked for by name.
-        let edge = if rung == Rung::Float16 { 2.0 } else { 1.0 };
         engine.gpu().unwrap().set_rung(rung);
         let scores = score(&engine, &Prefix::empty(engine.config()), &batch, &query);
         let (mut mean, mut divergence) = (0.0, 0.0);
@@ -99,12 +96,15 @@ fn every_rung_meets_the_contract() {
             divergence += kl / cases.len() as f64;
         }
         println!("{}: mean |difference| {mean:.2e}, mean KL {divergence:.2e}", engine.backend().0);
-        assert!(mean <= 0.002 * edge, "{rung:?}: mean |difference| {mean}");
-        assert!(divergence <= 1e-6 * edge * edge, "{rung:?}: mean KL {divergence}");
+        assert!(mean <= 0.002, "{rung:?}: mean |difference| {mean}");
+        assert!(divergence <= 1e-6, "{rung:?}: mean KL {divergence}");
+        // Activations of eleven bits move a probability by 0.0014 here. The ladder's trial finds that too much for this
+        // model: it takes the rung only where it is asked for by name.
+        let equal = if rung == Rung::Float16 { 2e-3 } else { 1e-3 };
         let ours = score(&engine, &extended(&engine, &first.tokens), &rest, &query);
         for (ours, theirs) in ours.iter().zip(&theirs) {
             for (ours, theirs) in ours.gathered.iter().zip(&theirs.gathered) {
-                assert!((ours.exp() - theirs.exp()).abs() <= 1e-3 * edge, "{rung:?}: {ours} and {theirs}");
+                assert!((ours.exp() - theirs.exp()).abs() <= equal, "{rung:?}: {ours} and {theirs}");
             }
         }
     }
