@@ -1,16 +1,23 @@
 //! Attention of a training pass: forward by the engine's kernel, backward here.
 //!
-//! Backward computes the shares again from queries and keys instead of keeping them: texts are short, and what they take
-//! grows with the square of the length. Units ([`Unit`]) are spread over the threads; what each adds to the shared
-//! prefix's keys and values is summed in their order, so that a run can be repeated to the bit.
+//! Backward computes the shares again from queries and keys instead of keeping them: what they take grows with the square
+//! of the length. A head of keys and values in a [`Unit`] is one piece of work, done in blocks of neighbouring queries
+//! with five small products each (Dao 2022 has the formulas); pieces are spread over the threads, and what each adds to
+//! the shared prefix's keys and values is summed in their order, so that a run can be repeated to the bit.
+
+use std::ops::Range;
 
 use super::pieces::lane_sum;
+use super::product::Small;
 use super::rows::{Rows, Unit};
 use crate::engine::config::ModelConfig;
 use crate::engine::cpu::attention::{Context, KeysAndValues, attention};
 use crate::engine::cpu::instructions::{InstructionSet, Kernel, dispatch};
-use crate::engine::cpu::layers::exponential;
+use crate::engine::cpu::layers::{self, exponential};
 use crate::platform;
+
+/// Queries of a block; with more, more of what comes after them would be computed for nothing.
+const BLOCK: usize = 64;
 
 /// Queries of the active rows, and keys and values of all rows, rotated.
 #[derive(Debug, Clone, Default)]
@@ -47,93 +54,147 @@ pub fn forward(config: &ModelConfig, rows: &Rows, active: &[usize], of: &Attende
 /// Gradients of queries, keys and values, given that of what was attended (active rows × query_width).
 pub fn backward(config: &ModelConfig, rows: &Rows, active: &[usize], of: &Attended, gradient: &[f32]) -> Attended {
     let units = rows.units(active);
-    let parts = platform::map_indices(units.len(), |index| {
-        dispatch(UnitGradient { config, unit: &units[index], active, of, gradient })
+    let kv_heads = config.kv_heads;
+    let mut parts = platform::map_indices(units.len() * kv_heads, |index| {
+        let unit = &units[index / kv_heads];
+        HeadGradient::new(config, unit, index % kv_heads, of).compute(&active[unit.queries.clone()], gradient)
     });
-    let width = config.kv_width();
+    let (head, kv_width, query_width) = (config.head_width, config.kv_width(), config.query_width());
+    let group = config.heads / kv_heads * head;
     let mut out = Attended {
-        queries: Vec::with_capacity(of.queries.len()),
+        queries: vec![0.0; of.queries.len()],
         keys: vec![0.0; of.keys.len()],
         values: vec![0.0; of.values.len()],
     };
-    for (unit, part) in units.iter().zip(parts) {
-        out.queries.extend(part.queries);
+    for (index, part) in parts.drain(..).enumerate() {
+        let (unit, which) = (&units[index / kv_heads], index % kv_heads);
+        add_to_columns(&mut out.queries, query_width, which * group, unit.queries.clone(), &part.queries, group);
         for (sums, added) in [(&mut out.keys, &part.keys), (&mut out.values, &part.values)] {
-            let (before, own) = added.split_at(unit.before.len() * width);
-            add(&mut sums[unit.before.start * width..unit.before.end * width], before);
-            add(&mut sums[unit.own.start * width..unit.own.end * width], own);
+            let seen = unit.before.clone().chain(unit.own.clone());
+            add_to_columns(sums, kv_width, which * head, seen, added, head);
         }
     }
     out
 }
 
-fn add(out: &mut [f32], other: &[f32]) {
-    out.iter_mut().zip(other).for_each(|(out, other)| *out += other);
+/// Adds rows of `added` (`count` numbers each) to a stretch of columns of the rows of a wider matrix.
+fn add_to_columns(
+    out: &mut [f32],
+    width: usize,
+    first: usize,
+    rows: impl Iterator<Item = usize>,
+    added: &[f32],
+    count: usize,
+) {
+    for (row, added) in rows.zip(added.chunks_exact(count)) {
+        layers::add(&mut out[row * width + first..][..count], added);
+    }
 }
 
-struct UnitGradient<'a> {
+/// The gradients of one head of keys and values in one unit, with the heads of queries that share it.
+struct HeadGradient<'a> {
     config: &'a ModelConfig,
     unit: &'a Unit,
-    active: &'a [usize],
-    of: &'a Attended,
-    gradient: &'a [f32],
+    which: usize,
+    queries: &'a [f32],
+    /// Keys and values that the unit sees, prefix first: positions × head.
+    seen: [Vec<f32>; 2],
+    /// The gradients; queries are rows × (heads of the group × head).
+    out: Attended,
 }
 
-impl Kernel for UnitGradient<'_> {
-    /// Queries of the unit's rows; keys and values of what it sees, prefix first.
-    type Output = Attended;
-
-    #[inline(always)]
-    fn run<S: InstructionSet>(self) -> Attended {
-        let Self { config, unit, active, of, gradient } = self;
-        let (head, kv_width, query_width) = (config.head_width, config.kv_width(), config.query_width());
+impl<'a> HeadGradient<'a> {
+    fn new(config: &'a ModelConfig, unit: &'a Unit, which: usize, of: &'a Attended) -> Self {
+        let (head, width) = (config.head_width, config.kv_width());
+        let seen = [&of.keys, &of.values].map(|all| {
+            let rows = unit.before.clone().chain(unit.own.clone());
+            rows.flat_map(|row| &all[row * width + which * head..][..head]).copied().collect::<Vec<f32>>()
+        });
         let group = config.heads / config.kv_heads;
-        let scale = 1.0 / (head as f32).sqrt();
-        let sees = unit.before.len() + unit.own.len();
-        let row_of = |position: usize| match position.checked_sub(unit.before.len()) {
-            Some(own) => unit.own.start + own,
-            None => unit.before.start + position,
+        let out = Attended {
+            queries: vec![0.0; unit.queries.len() * group * head],
+            keys: vec![0.0; seen[0].len()],
+            values: vec![0.0; seen[1].len()],
         };
-        let mut out = Attended {
-            queries: vec![0.0; unit.queries.len() * query_width],
-            keys: vec![0.0; sees * kv_width],
-            values: vec![0.0; sees * kv_width],
-        };
-        let (mut shares, mut towards) = (vec![0.0_f32; sees], vec![0.0_f32; sees]);
-        for (place, query) in unit.queries.clone().enumerate() {
-            let seen = unit.before.len() + active[query] - unit.own.start + 1;
-            for which in 0..config.heads {
-                let offset = which / group * head;
-                let at = query * query_width + which * head;
-                let (q, d_out) = (&of.queries[at..][..head], &gradient[at..][..head]);
-                for position in 0..seen {
-                    let from = row_of(position) * kv_width + offset;
-                    let (key, value) = (&of.keys[from..][..head], &of.values[from..][..head]);
-                    shares[position] = scale * lane_sum(head, |i| q[i] * key[i]);
-                    towards[position] = lane_sum(head, |i| d_out[i] * value[i]);
-                }
-                let largest = shares[..seen].iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
-                shares[..seen].iter_mut().for_each(|share| *share = exponential(*share - largest));
-                let total = 1.0 / lane_sum(seen, |i| shares[i]);
-                shares[..seen].iter_mut().for_each(|share| *share *= total);
-                let mean = lane_sum(seen, |i| shares[i] * towards[i]);
-                let d_query = &mut out.queries[place * query_width + which * head..][..head];
-                for position in 0..seen {
-                    let share = shares[position];
-                    let factor = scale * share * (towards[position] - mean);
-                    let from = row_of(position) * kv_width + offset;
-                    let key = &of.keys[from..][..head];
-                    let to = position * kv_width + offset;
-                    let (d_key, d_value) = (&mut out.keys[to..][..head], &mut out.values[to..][..head]);
-                    for i in 0..head {
-                        d_query[i] += factor * key[i];
-                        d_key[i] += factor * q[i];
-                        d_value[i] += share * d_out[i];
-                    }
-                }
+        Self { config, unit, which, queries: &of.queries, seen, out }
+    }
+
+    /// `active` are the rows of the unit's queries.
+    fn compute(mut self, active: &[usize], gradient: &[f32]) -> Attended {
+        let group = self.config.heads / self.config.kv_heads;
+        let mut buffers = [Vec::new(), Vec::new()];
+        for first in (0..active.len()).step_by(BLOCK) {
+            let block = first..active.len().min(first + BLOCK);
+            for query_head in 0..group {
+                self.block(block.clone(), query_head, active, gradient, &mut buffers);
             }
         }
-        out
+        self.out
+    }
+
+    /// A few neighbouring queries of one head: five small products, of shares and of what moves them.
+    fn block(
+        &mut self,
+        block: Range<usize>,
+        query_head: usize,
+        active: &[usize],
+        gradient: &[f32],
+        [shares, towards]: &mut [Vec<f32>; 2],
+    ) {
+        let Self { config, unit, which, queries, seen: [keys, values], out } = self;
+        let (head, width) = (config.head_width, config.query_width());
+        let group = config.heads / config.kv_heads;
+        let scale = 1.0 / (head as f32).sqrt();
+        let sees = |place: usize| unit.before.len() + active[place] - unit.own.start + 1;
+        // Rows ascend: the last sees most.
+        let (count, most) = (block.len(), sees(block.end - 1));
+        let at = (unit.queries.start + block.start) * width + (*which * group + query_head) * head;
+        let (queries, gradient) = (&queries[at..], &gradient[at..]);
+        let by_query = Small { out_stride: most, left_stride: width, right_stride: head };
+        for (products, left, right) in [(&mut *shares, queries, &*keys), (&mut *towards, gradient, &*values)] {
+            products.clear();
+            products.resize(count * most, 0.0);
+            by_query.add_product_transposed(products, (count, head, most), left, right, 1.0);
+        }
+        for (row, place) in block.clone().enumerate() {
+            let shares = &mut shares[row * most..][..most];
+            dispatch(ShareGradient { shares, towards: &mut towards[row * most..][..most], seen: sees(place), scale });
+        }
+        let by_position = Small { out_stride: head, left_stride: most, right_stride: width };
+        by_position.add_transposed_product(&mut out.values, (most, count, head), shares, gradient, 1.0);
+        by_position.add_transposed_product(&mut out.keys, (most, count, head), towards, queries, 1.0);
+        let to = &mut out.queries[(block.start * group + query_head) * head..];
+        let back = Small { out_stride: group * head, left_stride: most, right_stride: head };
+        back.add_product(to, (count, most, head), towards, keys, 1.0);
+    }
+}
+
+/// Turns one query's products with keys into its shares, and its gradient's products with values into the gradient of
+/// the products with keys. What the query does not see becomes zero.
+struct ShareGradient<'a> {
+    shares: &'a mut [f32],
+    towards: &'a mut [f32],
+    seen: usize,
+    scale: f32,
+}
+
+impl Kernel for ShareGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self) {
+        let (shares, unseen) = self.shares.split_at_mut(self.seen);
+        unseen.fill(0.0);
+        let (towards, unseen) = self.towards.split_at_mut(self.seen);
+        unseen.fill(0.0);
+        let largest = shares.iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
+        shares.iter_mut().for_each(|share| *share = exponential((*share - largest) * self.scale));
+        let total = 1.0 / lane_sum(shares.len(), |i| shares[i]);
+        shares.iter_mut().for_each(|share| *share *= total);
+        let mean = lane_sum(shares.len(), |i| shares[i] * towards[i]);
+        for (towards, share) in towards.iter_mut().zip(shares.iter()) {
+            *towards = self.scale * share * (*towards - mean);
+        }
     }
 }
 

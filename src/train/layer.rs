@@ -93,7 +93,7 @@ impl Layer<'_> {
         let mixed = Activations::new(mixed, config.query_width());
         let mut middle = if picked.is_some() { pick(&x, self.active, config.width) } else { x.clone() };
         layers::add(&mut middle, &self.linear(Projection::Output, &mixed, &mut kept));
-        kept.mixed = mixed.rows().to_vec();
+        kept.mixed = mixed.into_rows();
         let normed = layers::rms_norm(&middle, &self.weights.feed_forward_norm, config.norm_epsilon);
         let normed = Activations::new(normed, config.width);
         kept.gate = self.linear(Projection::Gate, &normed, &mut kept);

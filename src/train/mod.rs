@@ -14,6 +14,7 @@
 //! | [`settings`] | hyper-parameters |
 //! | [`sequences`] | labelled rows → tokens |
 //! | [`frozen`] | what enters the first trained layer |
+//! | [`passes`] | a step's rows → passes → parts, one a thread |
 //! | [`rows`], [`layer`], [`attention`], [`pieces`], [`product`], [`stack`] | loss and gradients |
 //! | [`parameters`], [`optimizer`] | what is trained, and how it moves |
 //! | [`validation`], [`log`], [`checkpoint`], [`output`], [`picture`] | what is measured and written |
@@ -27,6 +28,7 @@ pub mod log;
 pub mod optimizer;
 pub mod output;
 pub mod parameters;
+pub mod passes;
 pub mod picture;
 pub mod pieces;
 pub mod product;

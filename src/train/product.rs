@@ -21,16 +21,79 @@ pub fn add_transposed_product(out: &mut [f32], (m, k, n): (usize, usize, usize),
     product(out, (m, k, n), (a, m, 1), (b, 1, n), factor);
 }
 
+/// Products of small matrices on the calling thread, for work that is spread over the threads already: the same three
+/// shapes, with rows of `out` and of the right side that may stand apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Small {
+    /// Numbers between two rows of the result.
+    pub out_stride: usize,
+    /// Numbers between two rows of the left side, as it lies in memory.
+    pub left_stride: usize,
+    /// Numbers between two rows of the right side, as it lies in memory.
+    pub right_stride: usize,
+}
+
+impl Small {
+    /// [`add_product`].
+    pub fn add_product(self, out: &mut [f32], shape: (usize, usize, usize), a: &[f32], b: &[f32], factor: f32) {
+        let (left, right) = ((a, 1, self.left_stride), (b, 1, self.right_stride));
+        strided(out, self.out_stride, shape, left, right, factor, Parallelism::None);
+    }
+
+    /// [`add_product_transposed`].
+    pub fn add_product_transposed(
+        self,
+        out: &mut [f32],
+        shape: (usize, usize, usize),
+        a: &[f32],
+        b: &[f32],
+        factor: f32,
+    ) {
+        let (left, right) = ((a, 1, self.left_stride), (b, self.right_stride, 1));
+        strided(out, self.out_stride, shape, left, right, factor, Parallelism::None);
+    }
+
+    /// [`add_transposed_product`].
+    pub fn add_transposed_product(
+        self,
+        out: &mut [f32],
+        shape: (usize, usize, usize),
+        a: &[f32],
+        b: &[f32],
+        factor: f32,
+    ) {
+        let (left, right) = ((a, self.left_stride, 1), (b, 1, self.right_stride));
+        strided(out, self.out_stride, shape, left, right, factor, Parallelism::None);
+    }
+}
+
 /// A matrix with the strides between its columns and between its rows.
 type Strided<'a> = (&'a [f32], usize, usize);
 
 fn product(out: &mut [f32], (m, k, n): (usize, usize, usize), a: Strided<'_>, b: Strided<'_>, factor: f32) {
     assert!(out.len() == m * n && a.0.len() == m * k && b.0.len() == k * n, "shapes {m} × {k} × {n}");
+    strided(out, n, (m, k, n), a, b, factor, Parallelism::Rayon(0));
+}
+
+fn strided(
+    out: &mut [f32],
+    out_stride: usize,
+    (m, k, n): (usize, usize, usize),
+    a: Strided<'_>,
+    b: Strided<'_>,
+    factor: f32,
+    threads: Parallelism,
+) {
     if m * n * k == 0 {
         return;
     }
-    // SAFETY: the three slices have as many numbers as their shapes, and the strides are those of a dense matrix, so no
-    // element lies outside; `out` is borrowed alone.
+    let holds = |length: usize, rows: usize, columns: usize, column: usize, row: usize| {
+        (rows - 1) * row + (columns - 1) * column < length
+    };
+    let inside = holds(out.len(), m, n, 1, out_stride) && holds(a.0.len(), m, k, a.1, a.2);
+    assert!(inside && holds(b.0.len(), k, n, b.1, b.2) && out_stride >= n, "shapes {m} × {k} × {n}");
+    // SAFETY: the last element of each of the three, at these strides, lies inside its slice, and so all others do;
+    // rows of `out` do not overlap, and it is borrowed alone.
     unsafe {
         gemm::gemm(
             m,
@@ -38,7 +101,7 @@ fn product(out: &mut [f32], (m, k, n): (usize, usize, usize), a: Strided<'_>, b:
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            out_stride as isize,
             true,
             a.0.as_ptr(),
             a.1 as isize,
@@ -51,7 +114,7 @@ fn product(out: &mut [f32], (m, k, n): (usize, usize, usize), a: Strided<'_>, b:
             false,
             false,
             false,
-            Parallelism::Rayon(0),
+            threads,
         );
     }
 }

@@ -18,19 +18,17 @@ use super::log::{Log, Record};
 use super::optimizer::{AdamW, clip};
 use super::output;
 use super::parameters::Parameters;
-use super::pieces::{Dropout, mixed};
-use super::rows::Rows;
-use super::sequences::{Asked, NO_BEGINNING, Sequences, TrainingRow};
+use super::passes::Passes;
+use super::pieces::mixed;
+use super::sequences::{Asked, Sequences};
 use super::settings::Settings;
-use super::stack::{Stack, Target};
+use super::stack::Stack;
 use super::validation::Validation;
 use crate::classify::Classifier;
 use crate::dataset::Example;
-use crate::engine::cpu::head::read_logits;
-use crate::engine::{Control, Query};
+use crate::engine::Control;
 use crate::error::{Error, Kind, Result};
 use crate::platform;
-use crate::stats::rows::log_share;
 
 /// Bytes that a pass may keep for its backward half.
 const PASS_BYTES: usize = 384 << 20;
@@ -147,7 +145,7 @@ pub async fn finetune(
     };
     let pass_tokens = (PASS_BYTES / (layers * kept_numbers(config) * size_of::<f32>())).clamp(64, 2048);
     let stack = Stack::new(config, model, first);
-    let mut run = Run { inputs, sequences: &sequences, frozen, stack, pass_tokens };
+    let mut passes = Passes { inputs, sequences: &sequences, frozen, stack, pass_tokens };
 
     let mut parameters = Parameters::new(config, settings);
     let mut optimizer = AdamW::new(parameters.values.len());
@@ -163,7 +161,7 @@ pub async fn finetune(
             );
         }
         None => {
-            let before = run.validate(&parameters, control).await?;
+            let before = passes.validate(&parameters, control).await?;
             Progress { epochs: 0, best: None, before, lines: 0, seconds: 0.0, tokens: 0 }
         }
     };
@@ -194,7 +192,7 @@ pub async fn finetune(
             control.pace().await?;
             let step = optimizer.steps;
             let mut gradient = vec![0.0; parameters.values.len()];
-            let (loss, tokens) = run.step(&parameters, &rows, step, &mut gradient)?;
+            let (loss, tokens) = passes.step(&parameters, &rows, step, &mut gradient)?;
             let length = clip(&mut gradient, settings.clip);
             if !loss.is_finite() || !length.is_finite() {
                 return Err(diverged(step + 1, epoch, settings, &progress));
@@ -214,7 +212,7 @@ pub async fn finetune(
             }
         }
         training_seconds += platform::now() - epoch_started;
-        let validation = run.validate(&parameters, control).await?;
+        let validation = passes.validate(&parameters, control).await?;
         let better = progress.best.is_none_or(|(_, best)| validation.is_better_than(&best, settings.criterion));
         if better {
             progress.best = Some((epoch, validation));
@@ -258,88 +256,6 @@ pub async fn finetune(
         tokens_per_s: if training_seconds > 0.0 { tokens_here as f64 / training_seconds } else { 0.0 },
         adapter_sha256,
     })
-}
-
-/// What steps and validation work on.
-struct Run<'a> {
-    inputs: &'a Inputs<'a>,
-    sequences: &'a Sequences,
-    frozen: Frozen<'a>,
-    stack: Stack<'a>,
-    pass_tokens: usize,
-}
-
-impl Run<'_> {
-    /// The mean loss of some rows, its gradient added to `gradient`, and the tokens that took.
-    fn step(
-        &mut self,
-        parameters: &Parameters,
-        rows: &[usize],
-        step: usize,
-        gradient: &mut [f32],
-    ) -> Result<(f64, usize)> {
-        let rows: Vec<&TrainingRow> = rows.iter().map(|row| &self.sequences.training[*row]).collect();
-        let of: Vec<usize> = rows.iter().map(|row| row.sequence).collect();
-        let (mut loss, mut tokens) = (0.0, 0);
-        let settings = self.inputs.settings;
-        for (index, pass) in self.sequences.passes(&of, self.pass_tokens).into_iter().enumerate() {
-            let (places, x) = self.enter(&of[pass.clone()])?;
-            let weight = 1.0 / rows.len() as f32;
-            let targets = rows[pass].iter().zip(&places.segments).flat_map(|(row, segment)| {
-                let start = segment.end - row.answer.len();
-                row.answer.iter().enumerate().map(move |(at, token)| Target { row: start + at, token: *token, weight })
-            });
-            let targets: Vec<Target> = targets.collect();
-            let key = mixed(settings.seed ^ mixed((step as u64) << 20 | index as u64));
-            let dropout = (settings.dropout > 0.0).then_some(Dropout { share: settings.dropout, key });
-            tokens += places.count();
-            loss += self.stack.loss_and_gradient(parameters, &places, x, &targets, dropout, gradient);
-        }
-        Ok((loss, tokens))
-    }
-
-    async fn validate(&mut self, parameters: &Parameters, control: &mut Control<'_>) -> Result<Validation> {
-        let asked = self.inputs.asked;
-        let query = everything(asked);
-        let rows = &self.sequences.validation;
-        let of: Vec<usize> = rows.iter().flat_map(|row| &row.sequences).copied().collect();
-        let mut scores = Vec::with_capacity(of.len());
-        for pass in self.sequences.passes(&of, self.pass_tokens) {
-            control.pace().await?;
-            let (places, x) = self.enter(&of[pass])?;
-            let wanted: Vec<usize> = places.segments.iter().map(|segment| segment.end - 1).collect();
-            let last = self.stack.last_rows(parameters, &places, x, &wanted);
-            scores.extend(self.stack.each_logits(&last, |_, logits| read_logits(logits, &query)));
-        }
-        let mut shares = Vec::new();
-        let mut rest = scores.as_slice();
-        for row in rows {
-            let (own, others) = rest.split_at(row.sequences.len());
-            rest = others;
-            let log_shares = log_share(&asked[row.asked].task.label_logprobs(&query, own))?;
-            shares.extend(log_shares.iter().map(|share| share.exp().clamp(0.0, 1.0)));
-        }
-        let truth: Vec<usize> = rows.iter().map(|row| row.label).collect();
-        let labels = asked.first().map_or(&[][..], |asked| &asked.task.task().labels);
-        Validation::new(shares, &truth, labels)
-    }
-
-    /// The rows of a pass over these sequences, as they enter the first trained layer.
-    fn enter(&mut self, of: &[usize]) -> Result<(Rows, Vec<f32>)> {
-        let Sequences { all, beginnings, .. } = self.sequences;
-        let beginning = of.first().map_or(NO_BEGINNING, |first| all[*first].beginning);
-        let rows = Rows::new(beginnings[beginning].len(), of.iter().map(|sequence| all[*sequence].tokens.len()));
-        let x = self.frozen.rows(self.sequences, beginning, of)?;
-        Ok((rows, x))
-    }
-}
-
-/// What has to be read of distributions for any of the tasks.
-fn everything(asked: &[Asked<'_>]) -> Query {
-    let mut gather: Vec<u32> = asked.iter().flat_map(|asked| asked.task.query().gather).collect();
-    gather.sort_unstable();
-    gather.dedup();
-    Query { gather, top: 0 }
 }
 
 /// Steps since the last line of the metrics file.

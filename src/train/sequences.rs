@@ -14,6 +14,11 @@ use crate::dataset::Example;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 
+/// Tokens that a thread computes by itself: enough that unpacking a matrix is little beside multiplying by it.
+const PART_TOKENS: usize = 256;
+/// A part has at least so many tokens for each that it computes over again.
+const BEGINNINGS: usize = 16;
+
 /// The place of the beginning that has no tokens.
 pub const NO_BEGINNING: usize = 0;
 
@@ -210,6 +215,34 @@ impl Sequences {
             }
         }
         passes
+    }
+}
+
+impl Sequences {
+    /// Tokens that a pass over these sequences computes: their beginning's and their own.
+    pub fn tokens(&self, of: &[usize]) -> usize {
+        let beginning = of.first().map_or(0, |first| self.beginnings[self.all[*first].beginning].len());
+        beginning + of.iter().map(|sequence| self.all[*sequence].tokens.len()).sum::<usize>()
+    }
+
+    /// Splits the sequences of a pass into neighbours of about [`PART_TOKENS`] tokens, which are computed side by side:
+    /// threads that work each on a part of their own wait less for each other than threads that share every product.
+    /// Where a part would compute a long beginning over again, parts are larger.
+    pub fn parts(&self, of: &[usize]) -> Vec<Range<usize>> {
+        let beginning = of.first().map_or(0, |first| self.beginnings[self.all[*first].beginning].len());
+        let tokens: usize = of.iter().map(|sequence| self.all[*sequence].tokens.len()).sum();
+        let count = (tokens / PART_TOKENS.max(BEGINNINGS * beginning)).max(1);
+        let mut parts: Vec<Range<usize>> = Vec::with_capacity(count);
+        let mut before = 0;
+        for (at, sequence) in of.iter().enumerate() {
+            let is_full = before * count >= tokens * parts.len();
+            match parts.last_mut() {
+                Some(last) if !is_full => last.end = at + 1,
+                _ => parts.push(at..at + 1),
+            }
+            before += self.all[*sequence].tokens.len();
+        }
+        parts
     }
 }
 

@@ -64,8 +64,8 @@ impl Visit {
     }
 }
 
-/// Runs `test` on a fresh visit. However it ends, the browser is closed; when it fails, a picture of the page and its
-/// console are left in the folder for temporary files of tests, and named.
+/// Runs `test` on a fresh visit. However it ends, the browser is closed; when it fails, a picture of the page is
+/// left in the folder for temporary files of tests, and its words and its console are printed.
 pub fn with_page<F: Future<Output = ()> + Send + 'static>(name: &'static str, test: impl FnOnce(Visit) -> F) {
     visit(name, false, test);
 }
@@ -113,6 +113,11 @@ async fn leave_behind(name: &str, client: &Client) {
         && std::fs::write(&picture, bytes).is_ok()
     {
         println!("{name}: how the page looked: {}", picture.display());
+    }
+    // Where only the printed words outlive the run, they say what the picture would have shown.
+    if let Ok(words) = client.execute("return document.body.innerText;", Vec::new()).await {
+        let words = words.as_str().unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
+        println!("{name}: what the page said: {}", words.collect::<Vec<_>>().join(" | "));
     }
     for line in chrome::console(client).await {
         println!("{name}: console: {line}");

@@ -106,6 +106,11 @@ impl Activations {
         &self.rows
     }
 
+    /// The rows, without their integers.
+    pub fn into_rows(self) -> Vec<f32> {
+        self.rows
+    }
+
     /// The quantized groups: those of columns `32 g ..` of all tokens stand at `g · tokens ..`. Columns beyond the last
     /// whole group are left out.
     pub fn groups(&self) -> &[ActivationGroup] {

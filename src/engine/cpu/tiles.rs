@@ -5,6 +5,7 @@
 //! one stream. Nibbles stay nibbles; every other type becomes bytes. Scales and minima become float32. The values are
 //! those of the file, exactly.
 
+use crate::engine::cpu::instructions::{InstructionSet, Kernel, dispatch};
 use crate::error::Result;
 use crate::gguf::{GROUP, Group, QuantizedType, for_each_group};
 
@@ -187,18 +188,51 @@ impl Tiles {
     /// # Panics
     /// If `row` is out of range.
     pub fn unpack_row(&self, row: usize, out: &mut [f32]) {
+        dispatch(UnpackRow { tiles: self, row, out });
+    }
+}
+
+struct UnpackRow<'a> {
+    tiles: &'a Tiles,
+    row: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for UnpackRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self) {
+        let Self { tiles, row, out } = self;
         let lane = row % TILE_ROWS;
-        for (index, out) in out.chunks_exact_mut(GROUP).enumerate() {
-            let group = self.group(row / TILE_ROWS, index);
-            for (column, out) in out.iter_mut().enumerate() {
-                let half = column / 16;
-                let at = column % 16 / 2 * 32 + lane * 2 + column % 2;
-                let value = match self.form {
-                    Form::Nibbles => f32::from(group.packed[at] >> (4 * half) & 15),
-                    Form::Bytes => f32::from(group.packed[256 * half + at] as i8),
-                };
-                let scale = (half % self.parts) * TILE_ROWS + lane;
-                *out = value * group.scales[scale] + group.minima.get(scale).copied().unwrap_or(0.0);
+        for (index, out) in out.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+            let group = tiles.group(row / TILE_ROWS, index);
+            // A row's two columns of a pair are neighbours: eight pairs make half a group of bytes in their order.
+            let mut first = [0_u8; GROUP / 2];
+            for (pair, two) in first.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                two.copy_from_slice(&group.packed[pair * 32 + lane * 2..][..2]);
+            }
+            let mut second = first;
+            match tiles.form {
+                // Loops instead of `map`: closures are not compiled for the set.
+                Form::Nibbles => {
+                    for (low, high) in first.iter_mut().zip(&mut second) {
+                        (*low, *high) = (*low & 15, *high >> 4);
+                    }
+                }
+                Form::Bytes => {
+                    for (pair, two) in second.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                        two.copy_from_slice(&group.packed[256 + pair * 32 + lane * 2..][..2]);
+                    }
+                }
+            }
+            let values = [first, second];
+            for (half, out) in out.as_chunks_mut::<{ GROUP / 2 }>().0.iter_mut().enumerate() {
+                let at = half % tiles.parts * TILE_ROWS + lane;
+                let (scale, minimum) = (group.scales[at], group.minima.get(at).copied().unwrap_or(0.0));
+                for (out, value) in out.iter_mut().zip(&values[half]) {
+                    *out = f32::from(*value as i8) * scale + minimum;
+                }
             }
         }
     }
