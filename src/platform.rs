@@ -92,6 +92,26 @@ pub fn peak_bytes() -> Option<u64> {
     Some(core::arch::wasm32::memory_size::<0>() as u64 * PAGE)
 }
 
+/// Has memory that was let go kept for the next use, where the C library would give it back to the system only to have
+/// every page of it cleared again: a step of training takes and lets go of some hundred megabytes. To be called before
+/// there are threads.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn keep_freed_memory() {
+    /// The largest that glibc takes: larger blocks are always the system's.
+    const LARGEST: i32 = 32 << 20;
+    // SAFETY: these set numbers of the allocator, under its own lock.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        // What one thread lets go of, another may take.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Nothing to be done: only glibc's allocator is told to keep what is let go of.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn keep_freed_memory() {}
+
 /// How many threads a computation may use here.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn threads() -> usize {

@@ -88,6 +88,9 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // On a thread of the pool, where a parallel loop starts at once instead of waking another thread and waiting for it.
+    if matches!(arguments.command, Command::Finetune(_) | Command::Sweep(_)) {
+        crate::platform::keep_freed_memory();
+    }
     match rayon::scope(|_| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -107,8 +107,11 @@ impl<'a> HeadGradient<'a> {
     fn new(config: &'a ModelConfig, unit: &'a Unit, which: usize, of: &'a Attended) -> Self {
         let (head, width) = (config.head_width, config.kv_width());
         let seen = [&of.keys, &of.values].map(|all| {
-            let rows = unit.before.clone().chain(unit.own.clone());
-            rows.flat_map(|row| &all[row * width + which * head..][..head]).copied().collect::<Vec<f32>>()
+            let mut seen = Vec::with_capacity((unit.before.len() + unit.own.len()) * head);
+            for row in unit.before.clone().chain(unit.own.clone()) {
+                seen.extend_from_slice(&all[row * width + which * head..][..head]);
+            }
+            seen
         });
         let group = config.heads / config.kv_heads;
         let out = Attended {

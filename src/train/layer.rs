@@ -273,7 +273,9 @@ fn head_norm_gradient(gradient: Vec<f32>, x: &[f32], weight: &[f32], epsilon: f3
 }
 
 fn pick(x: &[f32], rows: &[usize], width: usize) -> Vec<f32> {
-    rows.iter().flat_map(|row| &x[row * width..(row + 1) * width]).copied().collect()
+    let mut picked = Vec::with_capacity(rows.len() * width);
+    rows.iter().for_each(|row| picked.extend_from_slice(&x[row * width..][..width]));
+    picked
 }
 
 fn add_to_rows(out: &mut [f32], added: &[f32], rows: &[usize], width: usize) {

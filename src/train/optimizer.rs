@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform;
+
 /// Decay of the mean of gradients.
 const BETA1: f64 = 0.9;
 /// Decay of the mean of squared gradients.
 const BETA2: f64 = 0.999;
 /// Keeps the division finite.
 const EPSILON: f64 = 1e-8;
+
+/// Numbers that a thread takes at a time.
+pub const CHUNK: usize = 1 << 15;
 
 /// The optimizer's memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,18 +40,25 @@ impl AdamW {
         let size = (rate / correct1) as f32;
         let (beta1, beta2) = (BETA1 as f32, BETA2 as f32);
         let (inverse, epsilon) = ((1.0 / correct2) as f32, EPSILON as f32);
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((value, gradient), (first, second)) in values.iter_mut().zip(gradient).zip(moments) {
-            *first = beta1 * *first + (1.0 - beta1) * gradient;
-            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
-            *value = *value * decay - size * *first / ((*second * inverse).sqrt() + epsilon);
-        }
+        let moments = self.first.chunks_mut(CHUNK).zip(self.second.chunks_mut(CHUNK));
+        let mut chunks: Vec<_> = values.chunks_mut(CHUNK).zip(gradient.chunks(CHUNK)).zip(moments).collect();
+        platform::for_each_chunk(&mut chunks, 1, |_, chunk| {
+            let ((values, gradient), (first, second)) = &mut chunk[0];
+            let moments = first.iter_mut().zip(second.iter_mut());
+            for ((value, gradient), (first, second)) in values.iter_mut().zip(gradient.iter()).zip(moments) {
+                *first = beta1 * *first + (1.0 - beta1) * gradient;
+                *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+                *value = *value * decay - size * *first / ((*second * inverse).sqrt() + epsilon);
+            }
+        });
     }
 }
 
 /// The length of a gradient.
 pub fn length(gradient: &[f32]) -> f64 {
-    gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt()
+    let of_chunk = |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
+    let chunks: Vec<&[f32]> = gradient.chunks(CHUNK).collect();
+    platform::map_indices(chunks.len(), |at| of_chunk(chunks[at])).iter().sum::<f64>().sqrt()
 }
 
 /// Scales a gradient down to `longest` if it is longer; returns the length it had.

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::frozen::Frozen;
+use super::optimizer::CHUNK;
 use super::parameters::Parameters;
 use super::pieces::{Dropout, mixed};
 use super::rows::Rows;
@@ -35,17 +36,11 @@ pub struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// The mean loss of some rows, its gradient added to `gradient`, and the tokens that took.
+    /// The mean loss of some rows, its gradient, and the tokens that took.
     ///
     /// # Errors
     /// Rows that cannot be read.
-    pub fn step(
-        &mut self,
-        parameters: &Parameters,
-        rows: &[usize],
-        step: usize,
-        gradient: &mut [f32],
-    ) -> Result<(f64, usize)> {
+    pub fn step(&mut self, parameters: &Parameters, rows: &[usize], step: usize) -> Result<(f64, Vec<f32>, usize)> {
         let rows: Vec<&TrainingRow> = rows.iter().map(|row| &self.sequences.training[*row]).collect();
         let of: Vec<usize> = rows.iter().map(|row| row.sequence).collect();
         let mut parts: Vec<Range<usize>> = Vec::new();
@@ -53,7 +48,7 @@ impl Passes<'_> {
             let within = self.sequences.parts(&of[pass.clone()]);
             parts.extend(within.into_iter().map(|part| pass.start + part.start..pass.start + part.end));
         }
-        let (mut loss, mut tokens, mut at) = (0.0, 0, 0);
+        let (mut loss, mut gradient, mut tokens, mut at) = (0.0, Vec::new(), 0, 0);
         while at < parts.len() {
             let (mut together, mut held) = (Vec::new(), 0);
             while let Some(part) = parts.get(at) {
@@ -70,15 +65,21 @@ impl Passes<'_> {
             let stack = &self.stack;
             platform::for_each_chunk(&mut together, 1, |_, part| {
                 let Part { places, x, targets, dropout, gradient, loss } = &mut part[0];
-                gradient.resize(parameters.values.len(), 0.0);
+                *gradient = vec![0.0; parameters.values.len()];
                 *loss = stack.loss_and_gradient(parameters, places, std::mem::take(x), targets, *dropout, gradient);
             });
             for part in together {
                 loss += part.loss;
-                layers::add(gradient, &part.gradient);
+                if gradient.is_empty() {
+                    gradient = part.gradient;
+                } else {
+                    platform::for_each_chunk(&mut gradient, CHUNK, |at, sum| {
+                        layers::add(sum, &part.gradient[at * CHUNK..][..sum.len()]);
+                    });
+                }
             }
         }
-        Ok((loss, tokens))
+        Ok((loss, gradient, tokens))
     }
 
     /// What a thread computes by itself: some neighbouring rows of a step that has `count`.

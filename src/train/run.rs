@@ -191,8 +191,7 @@ pub async fn finetune(
         for rows in batches(&units, settings, epoch) {
             control.pace().await?;
             let step = optimizer.steps;
-            let mut gradient = vec![0.0; parameters.values.len()];
-            let (loss, tokens) = passes.step(&parameters, &rows, step, &mut gradient)?;
+            let (loss, mut gradient, tokens) = passes.step(&parameters, &rows, step)?;
             let length = clip(&mut gradient, settings.clip);
             if !loss.is_finite() || !length.is_finite() {
                 return Err(diverged(step + 1, epoch, settings, &progress));

@@ -6,7 +6,7 @@
 use super::layer::{Layer, Scratch};
 use super::parameters::Parameters;
 use super::pieces::{Dropout, add_rms_norm_gradient};
-use super::product::add_product;
+use super::product::Small;
 use super::rows::Rows;
 use crate::engine::config::ModelConfig;
 use crate::engine::cpu::CpuModel;
@@ -19,8 +19,8 @@ use crate::platform;
 
 /// Rows of logits that are held at once.
 const HEAD_ROWS: usize = 32;
-/// Rows of the head that are unpacked at once.
-const VOCABULARY_ROWS: usize = 4096;
+/// Rows of the head that are unpacked at once: a megabyte of float32 stays near the core.
+const VOCABULARY_ROWS: usize = 512;
 
 /// An answer token and the row after which it should come.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,9 +160,9 @@ impl<'a> Stack<'a> {
             for first in (0..vocabulary).step_by(VOCABULARY_ROWS) {
                 let count = VOCABULARY_ROWS.min(vocabulary - first);
                 head.unpack_rows(first, &mut unpacked[..count * width]);
-                let part: Vec<f32> =
-                    logits.chunks(vocabulary).flat_map(|row| &row[first..first + count]).copied().collect();
-                add_product(d_rows, (targets.len(), count, width), &part, &unpacked[..count * width], 1.0);
+                let strides = Small { out_stride: width, left_stride: vocabulary, right_stride: width };
+                let shape = (targets.len(), count, width);
+                strides.add_product(d_rows, shape, &logits[first..], &unpacked[..count * width], 1.0);
             }
         }
         let mut d_last = vec![0.0; last.len()];

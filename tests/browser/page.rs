@@ -78,11 +78,29 @@ impl Page {
         text.as_str().unwrap_or_default().to_owned()
     }
 
+    /// Clicks as a person does: where the page moves between aiming and pressing, and the click falls beside the
+    /// element, once more.
     pub async fn click(&self, css: &str) {
-        self.wait_until(css, &format!("document.querySelector({css:?}) && !document.querySelector({css:?}).disabled"))
+        for _ in 0..3 {
+            self.wait_until(
+                css,
+                &format!("document.querySelector({css:?}) && !document.querySelector({css:?}).disabled"),
+            )
             .await;
-        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
-        element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+            let listen = "window.wasClicked = false;
+                document.querySelector(arguments[0])?.addEventListener(
+                    'click', () => { window.wasClicked = true; }, { once: true, capture: true });";
+            self.script(listen, css).await;
+            let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+            element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+            // A click that leads to another page takes the mark with it.
+            let reached = self.client.execute("return window.wasClicked;", Vec::new()).await;
+            if !matches!(reached, Ok(Value::Bool(false))) {
+                return;
+            }
+            println!("{css}: the click fell beside it");
+        }
+        panic!("{css}: no click reached it");
     }
 
     /// Goes to a place of the page, as its navigation does.
