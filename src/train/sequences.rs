@@ -295,3 +295,39 @@ fn label_of(task: &PreparedTask, row: &Example) -> Result<usize> {
             .help(format!("its labels are {}", names.join(", ")))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sequences(beginning: usize, lengths: &[usize]) -> Sequences {
+        let all = lengths.iter().map(|length| Sequence { beginning: 1, tokens: vec![7; *length] }).collect();
+        Sequences { beginnings: vec![Vec::new(), vec![3; beginning]], all, ..Sequences::default() }
+    }
+
+    #[test]
+    fn a_pass_is_cut_into_even_parts_that_are_worth_their_beginning() {
+        // The beginning, the sequences' lengths, and the parts' tokens without it.
+        let cases: [(usize, &[usize], &[usize]); 7] = [
+            (0, &[64; 8], &[256, 256]),
+            (0, &[100, 100], &[200]),
+            (0, &[2000], &[2000]),
+            (0, &[500, 20, 500], &[500, 520]),
+            (0, &[1, 1, 1, 1021], &[1024]),
+            (16, &[64; 16], &[256, 256, 256, 256]),
+            // Sixteen times sixty-four: two parts of a thousand and no more.
+            (64, &[64; 32], &[1024, 1024]),
+        ];
+        for (beginning, lengths, want) in cases {
+            let sequences = sequences(beginning, lengths);
+            let of: Vec<usize> = (0..lengths.len()).collect();
+            let parts = sequences.parts(&of);
+            let tokens: Vec<usize> = parts.iter().map(|part| lengths[part.clone()].iter().sum()).collect();
+            assert_eq!(tokens, want, "{beginning} {lengths:?}");
+            let all: Vec<usize> = parts.into_iter().flatten().collect();
+            assert_eq!(all, of);
+            assert_eq!(sequences.tokens(&of), beginning + lengths.iter().sum::<usize>());
+        }
+        assert!(sequences(3, &[]).parts(&[]).is_empty());
+    }
+}

@@ -118,6 +118,12 @@ impl Desk {
         told
     }
 
+    pub(super) fn session_moved(&mut self, on_gpu: bool) {
+        if let Some(model) = &mut self.model {
+            model.on_gpu = on_gpu;
+        }
+    }
+
     pub(super) fn let_go_if_idle(&mut self) {
         if self.running.is_none() {
             self.members.retain(|member| !member.is_own());
@@ -347,4 +353,24 @@ impl Desk {
 
 fn is_busy(member: &Member) -> bool {
     matches!(member.duty, Duty::Busy { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use candor::protocol::{MemoryUse, ModelSource};
+
+    use super::*;
+
+    #[test]
+    fn a_graphics_device_that_is_lost_leaves_room_for_more_workers() {
+        let mut desk = Desk::new(Device { processors: 4, memory: Some(8 << 30) }, None);
+        let kept_as = Some(ModelSource::Kept { file: "model.gguf".to_owned() });
+        let memory = MemoryUse { weights: 100 << 20, peak: None };
+        desk.session_loaded(PoolModel { sha256: "ab".to_owned(), kept_as, memory, on_gpu: true }).tell();
+        assert_eq!(desk.workers(), 1);
+        desk.session_moved(false);
+        assert_eq!(desk.workers(), 3);
+        desk.session_moved(true);
+        assert_eq!(desk.workers(), 1);
+    }
 }

@@ -133,6 +133,13 @@ impl Pool {
         self.soon();
     }
 
+    /// The session's worker computes elsewhere now: on the graphics device, or since that was lost on the processor, where
+    /// more workers can help.
+    pub fn session_moved(&self, on_gpu: bool) {
+        self.0.borrow_mut().session_moved(on_gpu);
+        self.soon();
+    }
+
     /// Goes on with the job, not within whatever is being called now: a worker's line must not be dropped by its own
     /// callback, nor a caller be told of a job that it does not hold yet.
     fn soon(&self) {

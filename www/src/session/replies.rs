@@ -27,12 +27,15 @@ impl Session {
                 }
             }
             Reply::Adapter(info) => self.adapted(id, *info),
-            Reply::Backend(now) => self.model.update(|model| {
-                if let Some(model) = model {
-                    (model.backend, model.backend_reason) = (now.backend, now.backend_reason);
-                    model.on_gpu = now.on_gpu;
-                }
-            }),
+            Reply::Backend(now) => {
+                self.pool().session_moved(now.on_gpu);
+                self.model.update(|model| {
+                    if let Some(model) = model {
+                        (model.backend, model.backend_reason) = (now.backend, now.backend_reason);
+                        model.on_gpu = now.on_gpu;
+                    }
+                });
+            }
             Reply::Task(report) => self.task_ready(id, report),
             Reply::Classified(classification) => self.classified(id, *classification),
             Reply::Storage(report) => {
