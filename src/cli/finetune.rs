@@ -82,7 +82,7 @@ struct Hyper {
     /// Rows of a step [default: 16].
     #[arg(long)]
     batch: Option<usize>,
-    /// Highest learning rate [default: 0.0002].
+    /// Highest learning rate [default: 0.0008].
     #[arg(long)]
     lr: Option<f64>,
     /// Share of the steps in which the learning rate rises [default: 0.1].

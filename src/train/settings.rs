@@ -63,7 +63,7 @@ impl Default for Settings {
             layers: None,
             epochs: 3,
             batch: 16,
-            lr: 2e-4,
+            lr: 8e-4,
             warmup: 0.1,
             weight_decay: 0.0,
             clip: 1.0,

@@ -285,11 +285,11 @@ fn verdict(runs: &[Side], pairs: &[ComparedPair], by: Criterion, n: usize) -> Ve
         return Verdict { winner: None, margin: None, sentence: "There is nothing to compare with.".to_owned() };
     };
     let margin = report::margin(next, by);
-    let ahead = format!(
-        "ahead of \"{}\" by {}",
-        next.worse,
-        margin.as_ref().map_or_else(|| "an unknown margin".to_owned(), |margin| report::difference(margin, by))
-    );
+    let ahead = match margin.as_ref() {
+        Some(margin) if margin.estimate.value == Some(0.0) => format!("level with \"{}\"", next.worse),
+        Some(margin) => format!("ahead of \"{}\" by {}", next.worse, report::difference(margin, by)),
+        None => format!("ahead of \"{}\" by an unknown margin", next.worse),
+    };
     let first = &runs[0].name;
     let p = report::p_value(next.p_holm);
     let pairs_named = crate::chart::format::counted(pairs.len() as u64, "pair", "pairs");

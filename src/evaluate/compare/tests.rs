@@ -55,6 +55,9 @@ fn few_rows_have_no_winner() {
     let found = compare(&runs, &settings(Criterion::Accuracy)).unwrap();
     assert_eq!((found.verdict.winner, found.runs[0].name.as_str()), (None, "b"));
     assert!(found.verdict.sentence.starts_with("No clear winner by accuracy at n = 57"), "{}", found.verdict.sentence);
+    let twins = [simple("a", 57, |i| i % 3 > 0), simple("b", 57, |i| i % 3 > 0)];
+    let found = compare(&twins, &settings(Criterion::Accuracy)).unwrap();
+    assert!(found.verdict.sentence.contains("\"a\" is level with \"b\""), "{}", found.verdict.sentence);
 }
 
 #[test]
