@@ -157,18 +157,18 @@ impl<'a> HeadGradient<'a> {
         for (products, left, right) in [(&mut *shares, queries, &*keys), (&mut *towards, gradient, &*values)] {
             products.clear();
             products.resize(count * most, 0.0);
-            by_query.add_product_transposed(products, (count, head, most), left, right, 1.0);
+            by_query.add_product_transposed(products, (count, head, most), left, right);
         }
         for (row, place) in block.clone().enumerate() {
             let shares = &mut shares[row * most..][..most];
             dispatch(ShareGradient { shares, towards: &mut towards[row * most..][..most], seen: sees(place), scale });
         }
         let by_position = Small { out_stride: head, left_stride: most, right_stride: width };
-        by_position.add_transposed_product(&mut out.values, (most, count, head), shares, gradient, 1.0);
-        by_position.add_transposed_product(&mut out.keys, (most, count, head), towards, queries, 1.0);
+        by_position.add_transposed_product(&mut out.values, (most, count, head), shares, gradient);
+        by_position.add_transposed_product(&mut out.keys, (most, count, head), towards, queries);
         let to = &mut out.queries[(block.start * group + query_head) * head..];
         let back = Small { out_stride: group * head, left_stride: most, right_stride: head };
-        back.add_product(to, (count, most, head), towards, keys, 1.0);
+        back.add_product(to, (count, most, head), towards, keys);
     }
 }
 

@@ -34,36 +34,23 @@ pub struct Small {
 }
 
 impl Small {
-    /// [`add_product`].
-    pub fn add_product(self, out: &mut [f32], shape: (usize, usize, usize), a: &[f32], b: &[f32], factor: f32) {
-        let (left, right) = ((a, 1, self.left_stride), (b, 1, self.right_stride));
-        strided(out, self.out_stride, shape, left, right, factor, Parallelism::None);
+    /// [`add_product`] with a factor of 1.
+    pub fn add_product(self, out: &mut [f32], shape: (usize, usize, usize), a: &[f32], b: &[f32]) {
+        self.add(out, shape, (a, 1, self.left_stride), (b, 1, self.right_stride));
     }
 
-    /// [`add_product_transposed`].
-    pub fn add_product_transposed(
-        self,
-        out: &mut [f32],
-        shape: (usize, usize, usize),
-        a: &[f32],
-        b: &[f32],
-        factor: f32,
-    ) {
-        let (left, right) = ((a, 1, self.left_stride), (b, self.right_stride, 1));
-        strided(out, self.out_stride, shape, left, right, factor, Parallelism::None);
+    /// [`add_product_transposed`] with a factor of 1.
+    pub fn add_product_transposed(self, out: &mut [f32], shape: (usize, usize, usize), a: &[f32], b: &[f32]) {
+        self.add(out, shape, (a, 1, self.left_stride), (b, self.right_stride, 1));
     }
 
-    /// [`add_transposed_product`].
-    pub fn add_transposed_product(
-        self,
-        out: &mut [f32],
-        shape: (usize, usize, usize),
-        a: &[f32],
-        b: &[f32],
-        factor: f32,
-    ) {
-        let (left, right) = ((a, self.left_stride, 1), (b, 1, self.right_stride));
-        strided(out, self.out_stride, shape, left, right, factor, Parallelism::None);
+    /// [`add_transposed_product`] with a factor of 1.
+    pub fn add_transposed_product(self, out: &mut [f32], shape: (usize, usize, usize), a: &[f32], b: &[f32]) {
+        self.add(out, shape, (a, self.left_stride, 1), (b, 1, self.right_stride));
+    }
+
+    fn add(self, out: &mut [f32], shape: (usize, usize, usize), a: Strided<'_>, b: Strided<'_>) {
+        strided(out, self.out_stride, shape, a, b, 1.0, Parallelism::None);
     }
 }
 

@@ -162,7 +162,7 @@ impl<'a> Stack<'a> {
                 head.unpack_rows(first, &mut unpacked[..count * width]);
                 let strides = Small { out_stride: width, left_stride: vocabulary, right_stride: width };
                 let shape = (targets.len(), count, width);
-                strides.add_product(d_rows, shape, &logits[first..], &unpacked[..count * width], 1.0);
+                strides.add_product(d_rows, shape, &logits[first..], &unpacked[..count * width]);
             }
         }
         let mut d_last = vec![0.0; last.len()];
