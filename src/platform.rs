@@ -124,6 +124,23 @@ pub fn threads() -> usize {
     1
 }
 
+/// How many processors could compute at the same time as much as this program does by itself: one, where it uses all of
+/// them.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn processors_besides() -> usize {
+    1
+}
+
+/// How many processors could compute at the same time as much as this program does by itself: a browser's worker has one
+/// of those that the browser tells of; one is left to the page.
+#[cfg(target_arch = "wasm32")]
+pub fn processors_besides() -> usize {
+    use js_sys::Reflect;
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).unwrap_or_default();
+    let told = Reflect::get(&navigator, &"hardwareConcurrency".into()).ok().and_then(|told| told.as_f64());
+    (told.unwrap_or(1.0) as usize).saturating_sub(1).clamp(1, 8)
+}
+
 /// Runs `work(index, chunk)` for every chunk of `size` elements of `data`, on all threads that are at hand.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn for_each_chunk<T: Send>(data: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {

@@ -17,8 +17,6 @@ use crate::platform;
 use crate::protocol::Classification;
 use crate::task::{BUILT_IN, BUILT_IN_PROMPTS, Label, Task, read_prompts};
 
-/// Texts that are computed together.
-const BATCH_TEXTS: usize = 32;
 /// Tokens of the prompt that raw prefill is measured with.
 const PREFILL_TOKENS: usize = 512;
 
@@ -34,6 +32,9 @@ pub struct Arguments {
     /// Whole prompts, as a JSON list of texts. Without it, 32 prompts that come with the program.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
+    /// Prompts of a job: those above in turn, as often as it takes. A graphics device is busy with some hundred.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    examples: Option<u32>,
     #[command(flatten)]
     backend: backend::Arguments,
     /// Threads to use; all cores by default.
@@ -63,6 +64,8 @@ struct Report {
     /// Weights as the kernels keep them.
     weight_bytes: u64,
     load_seconds: f64,
+    /// Copying the weights to the graphics device, where there is one.
+    upload_seconds: Option<f64>,
     /// The kept beginning: tokens, and seconds to compute it.
     prefix_tokens: usize,
     prefix_seconds: f64,
@@ -88,6 +91,8 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
             .and_then(|bytes| read_prompts(&bytes))
             .map_err(|error| error.at_file(path.display().to_string()))?,
     };
+    let count = arguments.examples.map_or(prompts.len(), |count| count as usize);
+    let prompts: Vec<String> = prompts.into_iter().cycle().take(count).collect();
     let adapter = arguments.adapter.as_ref().map(|path| super::adapter::open(path, &arguments.model)).transpose()?;
     let choice = arguments.backend.choice()?;
     let measure = || measure(&arguments.model, choice, adapter, &prompts, usize::from(arguments.repeats));
@@ -154,6 +159,7 @@ fn measure(
         peak_bytes: memory.peak,
         weight_bytes: memory.weights,
         load_seconds: loading,
+        upload_seconds: classifier.engine().gpu().map(|gpu| gpu.upload_seconds()),
         prefix_tokens: task.prefix_tokens,
         prefix_seconds,
         one_text_seconds: median(singles.iter().map(|(seconds, _)| *seconds).collect()),
@@ -167,7 +173,7 @@ fn measure(
 /// Classifies all texts, a batch at a time, as `candor classify` does.
 fn job(classifier: &Classifier, texts: &[&str]) -> Result<Vec<Classification>> {
     let mut results = Vec::with_capacity(texts.len());
-    for batch in texts.chunks(BATCH_TEXTS) {
+    for batch in texts.chunks(classifier.engine().batch_texts()) {
         let batch = quietly(async |control| classifier.classify_batch(batch, &Options::default(), control).await);
         results.extend(pollster::block_on(batch)?);
     }
@@ -233,7 +239,13 @@ fn print(output: &mut Output, report: &Report) -> Result<()> {
             "task".to_owned(),
             format!("{} tokens kept, computed in {:.0} ms", report.prefix_tokens, report.prefix_seconds * 1e3),
         ],
-        vec!["load".to_owned(), format!("{:.2} s", report.load_seconds)],
+        vec![
+            "load".to_owned(),
+            match report.upload_seconds {
+                None => format!("{:.2} s", report.load_seconds),
+                Some(upload) => format!("{:.2} s, {upload:.2} s of it to the graphics device", report.load_seconds),
+            },
+        ],
         vec![
             "memory".to_owned(),
             format!(

@@ -10,151 +10,37 @@
 pub mod adapter;
 pub mod batch;
 pub mod config;
+mod control;
 pub mod cpu;
 pub mod gpu;
 pub mod ladder;
+mod prefix;
 mod rope;
 pub mod weights;
 
 use std::borrow::Cow;
 use std::io::{Read, Seek};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 pub use self::adapter::Adapter;
 pub use self::batch::{PackedBatch, Query, SegmentScores};
 pub use self::config::ModelConfig;
+pub use self::control::{Cancel, Control, Phase};
 use self::cpu::CpuModel;
-use self::cpu::attention::KeysAndValues;
 use self::cpu::instructions::Set;
 pub use self::gpu::rung::Rung;
 use self::gpu::{DeviceAdapter, DevicePrefix, GpuModel};
 pub use self::ladder::Choice;
 use self::ladder::Upper;
-use crate::error::{Error, Kind, Result};
+pub use self::prefix::Prefix;
+use crate::error::{Error, Result};
 use crate::gguf::GgufFile;
-use crate::platform;
 
+/// Texts that are handed over together: enough to fill the processor's kernels, or a graphics device, few enough that
+/// results come steadily.
+const BATCH_TEXTS: [usize; 2] = [32, 256];
 /// Tokens of one forward pass: enough to fill the kernels, few enough that activations stay below 20 MB.
 const PASS_TOKENS: usize = 512;
-/// Seconds between two looks at the message queue.
-const PACE_SECONDS: f64 = 0.05;
-
-/// A flag that stops a long computation; clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Asks the computation to stop.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was asked to stop.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// How a long computation reports and is stopped.
-pub struct Control<'a> {
-    cancel: Cancel,
-    progress: &'a mut dyn FnMut(u64, Option<u64>),
-    breathed: f64,
-}
-
-impl<'a> Control<'a> {
-    /// Reports to `progress(done, total)` and stops when `cancel` says so.
-    pub fn new(cancel: Cancel, progress: &'a mut dyn FnMut(u64, Option<u64>)) -> Self {
-        Self { cancel, progress, breathed: platform::now() }
-    }
-
-    /// The flag that stops it.
-    pub fn cancel_flag(&self) -> Cancel {
-        self.cancel.clone()
-    }
-
-    /// Reports progress.
-    pub fn report(&mut self, done: u64, total: Option<u64>) {
-        (self.progress)(done, total);
-    }
-
-    /// Lets messages in now and then, and ends with [`Kind::Cancelled`] once a cancel was heard.
-    ///
-    /// # Errors
-    /// When cancelled.
-    pub async fn pace(&mut self) -> Result<()> {
-        if platform::now() - self.breathed > PACE_SECONDS {
-            platform::breathe().await;
-            self.breathed = platform::now();
-        }
-        match self.cancel.is_cancelled() {
-            true => Err(Error::new(Kind::Cancelled, "cancelled")),
-            false => Ok(()),
-        }
-    }
-}
-
-/// Tokens whose keys and values are kept: what every segment of a batch attends to before its own past.
-#[derive(Debug, Clone)]
-pub struct Prefix {
-    tokens: Vec<u32>,
-    /// SHA-256 of the adapter that its numbers were computed with.
-    adapter: Option<Arc<str>>,
-    /// Per layer: rotated keys and values. Without positions where `device` has them.
-    layers: Vec<KeysAndValues>,
-    /// The same on the graphics device.
-    device: Option<Arc<DevicePrefix>>,
-    /// The same elsewhere, once a batch had to go on there.
-    copies: Arc<Mutex<Copies>>,
-}
-
-/// A prefix, computed again where it was not computed first.
-#[derive(Debug, Default)]
-struct Copies {
-    processor: Option<Arc<Prefix>>,
-    device: Option<Arc<DevicePrefix>>,
-}
-
-impl Prefix {
-    /// A prefix without tokens for a model of this shape.
-    pub fn empty(config: &ModelConfig) -> Self {
-        let layers = vec![Default::default(); config.layers];
-        Self { tokens: Vec::new(), adapter: None, layers, device: None, copies: Arc::default() }
-    }
-
-    fn copies(&self) -> MutexGuard<'_, Copies> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Number of tokens.
-    pub fn len(&self) -> usize {
-        self.tokens.len()
-    }
-
-    /// Whether it has no tokens.
-    pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
-    }
-
-    /// Its tokens.
-    pub fn tokens(&self) -> &[u32] {
-        &self.tokens
-    }
-
-    /// Appends tokens with each layer's keys and values, tokens × kv_width.
-    fn append(&mut self, config: &ModelConfig, tokens: &[u32], rows: &[(Vec<f32>, Vec<f32>)]) {
-        self.tokens.extend_from_slice(tokens);
-        for (layer, (keys, values)) in self.layers.iter_mut().zip(rows) {
-            layer.extend(keys, values, config.kv_width());
-        }
-    }
-
-    fn layer(&self, index: usize) -> &KeysAndValues {
-        &self.layers[index]
-    }
-}
-
 /// A loaded model, ready to score.
 pub struct Engine {
     config: ModelConfig,
@@ -183,6 +69,7 @@ impl Engine {
         control: &mut Control<'_>,
     ) -> Result<Self> {
         let config = ModelConfig::from_gguf(&file.metadata)?;
+        control.enter(Phase::Read);
         let cpu = CpuModel::load(file, &config, control).await?;
         let upper = Upper::climb(choice, &config, &cpu, control).await?;
         Ok(Self { config, cpu: Arc::new(cpu), upper: Arc::new(upper), adapter: None })
@@ -255,14 +142,14 @@ impl Engine {
         self.upper.model()
     }
 
+    /// Texts that are worth being handed over together.
+    pub fn batch_texts(&self) -> usize {
+        BATCH_TEXTS[usize::from(self.gpu().is_some())]
+    }
+
     /// Bytes of weights in memory.
     pub fn weight_bytes(&self) -> usize {
         self.cpu.weight_bytes()
-    }
-
-    /// Tokens of the next pass at most.
-    fn pass_tokens(&self) -> usize {
-        self.gpu().map_or(PASS_TOKENS, |gpu| gpu.pass_tokens())
     }
 
     /// Extends a prefix by tokens; `control` hears of tokens. On an error the prefix holds the passes that were done.
@@ -276,10 +163,11 @@ impl Engine {
         prefix.adapter = self.adapter.as_ref().map(|(_, hash)| hash.clone());
         let mut rest = tokens;
         while !rest.is_empty() {
-            let (pass, after) = rest.split_at(rest.len().min(self.pass_tokens()));
-            match self.extend_by(prefix, pass, control).await {
+            let gpu = self.gpu();
+            let (pass, after) = rest.split_at(rest.len().min(pass_tokens(gpu.as_deref())));
+            match self.extend_by(gpu.as_deref(), prefix, pass, control).await {
                 Ok(()) => rest = after,
-                Err(error) if self.upper.gives_way(&error) => continue,
+                Err(error) if self.upper.gives_way(&error, gpu.as_ref()) => continue,
                 Err(error) => return Err(error),
             }
             control.report((tokens.len() - rest.len()) as u64, Some(tokens.len() as u64));
@@ -288,10 +176,16 @@ impl Engine {
     }
 
     /// One pass of [`Self::extend`]; an error leaves the prefix as it was.
-    async fn extend_by(&self, prefix: &mut Prefix, tokens: &[u32], control: &mut Control<'_>) -> Result<()> {
-        if let Some(gpu) = self.gpu() {
-            let before = self.on_device(&gpu, prefix, control).await?;
-            let adapter = self.adapter_on(&gpu);
+    async fn extend_by(
+        &self,
+        gpu: Option<&GpuModel>,
+        prefix: &mut Prefix,
+        tokens: &[u32],
+        control: &mut Control<'_>,
+    ) -> Result<()> {
+        if let Some(gpu) = gpu {
+            let before = self.on_device(gpu, prefix, control).await?;
+            let adapter = self.adapter_on(gpu);
             let longer = gpu.extend(&self.config, adapter.as_deref(), before.as_deref(), tokens, control).await?;
             prefix.layers = vec![Default::default(); self.config.layers];
             prefix.tokens.extend_from_slice(tokens);
@@ -367,7 +261,8 @@ impl Engine {
         let mut scores = Vec::with_capacity(batch.segments());
         while scores.len() < batch.segments() {
             // Asked anew for every pass: a device finds its pace, runs out of memory, or is lost.
-            let limit = self.pass_tokens();
+            let gpu = self.gpu();
+            let limit = pass_tokens(gpu.as_deref());
             let mut pass = PackedBatch::new();
             for segment in scores.len()..batch.segments() {
                 let tokens = batch.segment(segment);
@@ -376,9 +271,9 @@ impl Engine {
                 }
                 pass.push(tokens)?;
             }
-            match self.pass(prefix, &pass, limit, query, control).await {
+            match self.pass(gpu.as_deref(), prefix, &pass, query, control).await {
                 Ok(more) => scores.extend(more),
-                Err(error) if self.upper.gives_way(&error) => continue,
+                Err(error) if self.upper.gives_way(&error, gpu.as_ref()) => continue,
                 Err(error) => return Err(error),
             }
             control.report(batch.range(scores.len() - 1).end as u64, Some(total));
@@ -386,38 +281,39 @@ impl Engine {
         Ok(scores)
     }
 
-    /// Scores segments of `limit` tokens together, or one that is longer.
+    /// Scores segments of a pass's tokens together, or one that is longer.
     async fn pass(
         &self,
+        gpu: Option<&GpuModel>,
         prefix: &Prefix,
         batch: &PackedBatch,
-        limit: usize,
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
-        let tokens = batch.tokens();
+        let (tokens, limit) = (batch.tokens(), pass_tokens(gpu));
         if tokens.len() > limit {
             // Longer than a pass: all but its end becomes a longer prefix, pass by pass.
             let (front, rest) = tokens.split_at(tokens.len() - limit);
             let mut longer = prefix.clone();
             for pass in front.chunks(limit) {
-                self.extend_by(&mut longer, pass, control).await?;
+                self.extend_by(gpu, &mut longer, pass, control).await?;
             }
-            return self.rows(&longer, &PackedBatch::of([rest])?, query, control).await;
+            return self.rows(gpu, &longer, &PackedBatch::of([rest])?, query, control).await;
         }
-        self.rows(prefix, batch, query, control).await
+        self.rows(gpu, prefix, batch, query, control).await
     }
 
     async fn rows(
         &self,
+        gpu: Option<&GpuModel>,
         prefix: &Prefix,
         batch: &PackedBatch,
         query: &Query,
         control: &mut Control<'_>,
     ) -> Result<Vec<SegmentScores>> {
-        if let Some(gpu) = self.gpu() {
-            let before = self.on_device(&gpu, prefix, control).await?;
-            let adapter = self.adapter_on(&gpu);
+        if let Some(gpu) = gpu {
+            let before = self.on_device(gpu, prefix, control).await?;
+            let adapter = self.adapter_on(gpu);
             let (adapter, before) = (adapter.as_deref(), before.as_deref());
             if let Some(scores) = gpu.score(&self.config, adapter, before, batch, query, control).await? {
                 return Ok(scores);
@@ -459,4 +355,9 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Tokens of the next pass at most.
+fn pass_tokens(gpu: Option<&GpuModel>) -> usize {
+    gpu.map_or(PASS_TOKENS, GpuModel::pass_tokens)
 }

@@ -71,6 +71,11 @@ impl<M> LayerWeights<M> {
             Projection::Down => &self.down,
         }
     }
+
+    /// All of them.
+    pub fn matrices(&self) -> impl Iterator<Item = &M> {
+        Projection::ALL.into_iter().map(|projection| self.matrix(projection))
+    }
 }
 
 impl<M> WeightsOf<M> {
@@ -81,8 +86,7 @@ impl<M> WeightsOf<M> {
 
     /// All matrices.
     pub fn matrices(&self) -> impl Iterator<Item = &M> {
-        let layers =
-            self.layers.iter().flat_map(|l| [&l.query, &l.key, &l.value, &l.attention_output, &l.gate, &l.up, &l.down]);
+        let layers = self.layers.iter().flat_map(LayerWeights::matrices);
         std::iter::once(&self.embedding).chain(&self.output).chain(layers)
     }
 }

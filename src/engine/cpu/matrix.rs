@@ -61,6 +61,11 @@ impl Matrix {
         self.columns
     }
 
+    /// How many weights it has: multiply-adds a token.
+    pub fn numbers(&self) -> usize {
+        self.rows * self.columns
+    }
+
     /// Bytes held in memory.
     pub fn byte_count(&self) -> usize {
         match &self.numbers {

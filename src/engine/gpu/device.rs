@@ -2,13 +2,15 @@
 //!
 //! A device can go away at any time: another program crashes the driver, a laptop changes its graphics card, a browser
 //! takes it back. Then nothing fails at once; buffers are made, work is submitted, and only what is read back does not
-//! come. So a [`Device`] keeps what it was told ([`Device::fault`]), and every read looks there first.
+//! come. So a [`Device`] keeps what it was told ([`Device::fault_since`]), and every read looks there first.
 //!
 //! Dropping a [`Device`] destroys it: in a browser its memory would otherwise stay until JavaScript's collector comes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+
+use bytemuck::NoUninit;
 
 use super::kernels::Kernels;
 use super::rung::Rung;
@@ -97,31 +99,44 @@ impl Adapter {
             .request_device(&described)
             .await
             .map_err(|error| Error::new(Kind::Lost, format!("{} gives no device: {error}", self.name)))?;
-        let fault = Arc::new(Mutex::new(None));
-        let heard = Arc::clone(&fault);
-        device.on_uncaptured_error(Arc::new(move |error| note(&heard, fault_of(&error))));
-        let heard = Arc::clone(&fault);
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let heard = Arc::clone(&faults);
+        device.on_uncaptured_error(Arc::new(move |error| match error {
+            wgpu::Error::OutOfMemory { .. } => lock(&heard).wants += 1,
+            other => lock(&heard).loses(format!("the graphics device failed: {other}")),
+        }));
+        let heard = Arc::clone(&faults);
         device.set_device_lost_callback(move |_, why| {
-            note(&heard, Error::new(Kind::Lost, format!("the graphics device was lost: {why}")));
+            lock(&heard).loses(format!("the graphics device was lost: {why}"));
         });
         let (kernels, staged) = (Kernels::default(), AtomicU64::default());
-        Ok(Device { kernels, device, queue, fault, staged, name: self.name.clone(), software: self.software })
+        Ok(Device { kernels, device, queue, faults, staged, name: self.name.clone(), software: self.software })
     }
 }
 
-const OUT_OF_MEMORY: &str = "the graphics device is out of memory";
+/// What a device reported out of turn.
+#[derive(Debug, Default)]
+struct Faults {
+    /// Why it is of no use any more.
+    lost: Option<String>,
+    /// How often it was out of memory. With less to hold it goes on, so this is a matter between one pass and it.
+    wants: u64,
+}
 
-fn fault_of(error: &wgpu::Error) -> Error {
-    match error {
-        wgpu::Error::OutOfMemory { .. } => Error::new(Kind::Resource, OUT_OF_MEMORY),
-        other => Error::new(Kind::Lost, format!("the graphics device failed: {other}")),
+impl Faults {
+    /// The first reason is the cause; what comes after is its consequence.
+    fn loses(&mut self, why: String) {
+        self.lost.get_or_insert(why);
     }
 }
 
-/// The first fault is the cause; what comes after is its consequence.
-fn note(fault: &Mutex<Option<Error>>, error: Error) {
-    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+fn lock(faults: &Mutex<Faults>) -> MutexGuard<'_, Faults> {
+    faults.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// A moment in the life of a device: what it reports afterwards is the fault of what was asked of it since.
+#[derive(Debug, Clone, Copy)]
+pub struct Since(u64);
 
 /// A device that computes, until it is lost.
 #[derive(Debug)]
@@ -129,7 +144,7 @@ pub struct Device {
     kernels: Kernels,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    fault: Arc<Mutex<Option<Error>>>,
+    faults: Arc<Mutex<Faults>>,
     /// Bytes that were written and not sent on their way yet.
     staged: AtomicU64,
     /// The adapter's name.
@@ -155,21 +170,21 @@ impl Device {
         &self.kernels
     }
 
-    /// What went wrong so far, if anything did. Lack of memory is forgotten once it was asked for: with less to hold
-    /// the device goes on.
+    /// The present moment.
+    pub fn moment(&self) -> Since {
+        Since(lock(&self.faults).wants)
+    }
+
+    /// What went wrong since a moment, if anything did. A loss is for good.
     ///
     /// # Errors
-    /// [`Kind::Lost`] when the device is of no use any more; [`Kind::Resource`] when it is out of memory.
-    pub fn fault(&self) -> Result<()> {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match fault.clone() {
+    /// [`Kind::Lost`] when the device is of no use any more; [`Kind::Resource`] when it was out of memory.
+    pub fn fault_since(&self, since: Since) -> Result<()> {
+        let faults = lock(&self.faults);
+        match &faults.lost {
+            Some(why) => Err(Error::new(Kind::Lost, why.clone())),
+            None if faults.wants > since.0 => Err(Error::new(Kind::Resource, "the graphics device is out of memory")),
             None => Ok(()),
-            Some(error) => {
-                if error.kind == Kind::Resource {
-                    *fault = None;
-                }
-                Err(error)
-            }
         }
     }
 
@@ -180,7 +195,7 @@ impl Device {
 
     /// Takes note of want of memory as a driver would report it: for tests.
     pub fn report_want_of_memory(&self) {
-        note(&self.fault, Error::new(Kind::Resource, OUT_OF_MEMORY));
+        lock(&self.faults).wants += 1;
     }
 
     /// A buffer that kernels read and write; at least 16 bytes, because none may be empty.
@@ -191,9 +206,9 @@ impl Device {
 
     /// A buffer with these contents.
     pub fn buffer_of<T: Plain>(&self, numbers: &[T]) -> Buffer {
-        let bytes = bytes_of(numbers);
+        let bytes = bytemuck::cast_slice(numbers);
         let buffer = self.buffer(bytes.len() as u64);
-        self.write(&buffer, 0, &bytes);
+        self.write(&buffer, 0, bytes);
         buffer
     }
 
@@ -218,18 +233,35 @@ impl Device {
         }
     }
 
-    /// Sends what was written on its way, so that it is not kept in staging memory.
+    /// Sends what was written on its way, so that it is not kept in staging memory. Natively it has arrived afterwards;
+    /// a browser does not let anybody wait like this ([`Self::settle`]).
     pub fn flush(&self) {
         self.staged.store(0, Ordering::Relaxed);
         self.queue.submit([]);
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
     }
 
+    /// Bytes that were written and not sent on their way yet.
+    pub fn staged(&self) -> u64 {
+        self.staged.load(Ordering::Relaxed)
+    }
+
     /// [`Self::flush`] once `bytes` or more were written since the last.
     pub fn flush_at(&self, bytes: u64) {
-        if self.staged.load(Ordering::Relaxed) >= bytes {
+        if self.staged() >= bytes {
             self.flush();
         }
+    }
+
+    /// Waits until the device has done all that was asked of it.
+    pub async fn settle(&self) {
+        let done = Signal::default();
+        let tell = done.clone();
+        self.staged.store(0, Ordering::Relaxed);
+        self.queue.submit([]);
+        self.queue.on_submitted_work_done(move || tell.set(true));
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        done.wait().await;
     }
 
     /// Submits commands.
@@ -245,15 +277,15 @@ impl Device {
     /// Waits for all that was submitted before and reads a buffer of [`Self::results`].
     ///
     /// # Errors
-    /// [`Kind::Lost`] or [`Kind::Resource`], see [`Self::fault`].
-    pub async fn read(&self, results: &Buffer) -> Result<Vec<u8>> {
+    /// [`Kind::Lost`] or [`Kind::Resource`], see [`Self::fault_since`].
+    pub async fn read(&self, results: &Buffer, since: Since) -> Result<Vec<u8>> {
         let mapped = Signal::default();
         let tell = mapped.clone();
         results.0.map_async(wgpu::MapMode::Read, .., move |outcome| tell.set(outcome.is_ok()));
         // Natively this waits and calls back; in a browser it does nothing, and the event loop calls back.
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
         let mapped = mapped.wait().await;
-        self.fault()?;
+        self.fault_since(since)?;
         let lost = || Error::new(Kind::Lost, "the graphics device did not answer");
         if !mapped {
             return Err(lost());
@@ -286,28 +318,10 @@ impl Drop for Buffer {
     }
 }
 
-/// Numbers that a device reads as they are.
-pub trait Plain: Copy {
-    /// Little-endian, as WebGPU has it.
-    fn to_bytes(self) -> [u8; 4];
-}
-
-impl Plain for u32 {
-    fn to_bytes(self) -> [u8; 4] {
-        self.to_le_bytes()
-    }
-}
-
-impl Plain for f32 {
-    fn to_bytes(self) -> [u8; 4] {
-        self.to_le_bytes()
-    }
-}
-
-/// The bytes of numbers.
-pub fn bytes_of<T: Plain>(numbers: &[T]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_bytes()).collect()
-}
+/// Numbers that kernels read as they are: four bytes each. Float64 is none of them, and would be taken silently.
+pub trait Plain: NoUninit {}
+impl Plain for u32 {}
+impl Plain for f32 {}
 
 /// The float32 numbers in what was read.
 pub fn floats_in(bytes: &[u8]) -> Vec<f32> {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::device::{Buffer, Device};
-use super::kernels::{Kernel, Recording};
+use super::kernels::{Constants, Kernel, Recording};
 use super::low_rank::DeviceAdapter;
 use super::matrix::{Product, then};
 use super::narrow::{Input, Room};
@@ -411,12 +411,34 @@ impl<'a> AttentionCall<'a> {
     pub fn record(&self, recording: &mut Recording<'a>) {
         let [heads, kv_heads, width] = self.heads;
         let head4 = width / 4;
-        // The most vectors of four that the kernel sums up at once and that divide the head.
-        let vectors = (1..=ATTENTION_VECTORS.min(head4)).rev().find(|most| head4 % most == 0).unwrap_or(1);
+        let vectors = vectors_of(head4);
         let sizes = [self.rows, heads / kv_heads, head4, heads * head4, kv_heads * head4, self.prefix];
         let mut sizes = sizes.map(|size| size as u32).to_vec();
         sizes.push((1.0 / (width as f32).sqrt()).to_bits());
         let grid = [(self.rows as u32).div_ceil(32), heads as u32, (head4 / vectors) as u32];
-        recording.call(Kernel::Attention, &vec![("VECTORS", vectors as u32)], &sizes, &self.buffers, grid);
+        recording.call(Kernel::Attention, &attention_constants(width), &sizes, &self.buffers, grid);
     }
+}
+
+/// The most vectors of four that the kernel sums up at once and that divide the head.
+fn vectors_of(head4: usize) -> usize {
+    (1..=ATTENTION_VECTORS.min(head4)).rev().find(|most| head4.is_multiple_of(*most)).unwrap_or(1)
+}
+
+fn attention_constants(head_width: usize) -> Constants {
+    let (head4, vectors) = (head_width / 4, vectors_of(head_width / 4));
+    vec![("VECTORS", vectors as u32), ("WHOLE", u32::from(vectors == head4))]
+}
+
+/// The kernels of a pass other than products.
+pub fn kernels_besides_products(config: &ModelConfig, rung: Rung) -> Vec<(Kernel, Constants)> {
+    use Kernel::{Attention, Candidates, Gather, Halve, Pick, Quantize, RmsNorm, Rope, Slices, Summary};
+    let narrowing = match rung {
+        Rung::Float32 => None,
+        Rung::Float16 => Some(Halve),
+        Rung::IntegerDot => Some(Quantize),
+    };
+    let plain = [RmsNorm, Rope, Pick, Slices, Summary, Gather, Candidates];
+    let plain = plain.into_iter().chain(narrowing).map(|kernel| (kernel, Constants::new()));
+    plain.chain([(Attention, attention_constants(config.head_width))]).collect()
 }

@@ -1,7 +1,7 @@
 //! The head: logits of a few rows at a time, read where they are, so that a few floats a segment come back.
 
 use super::HEAD_ROWS;
-use super::device::{Buffer, Device, floats_in, integers_in};
+use super::device::{Buffer, Device, Since, floats_in, integers_in};
 use super::forward::Scratch;
 use super::kernels::{Kernel, Recording};
 use super::matrix::{Matrix, Product, then};
@@ -11,6 +11,9 @@ use crate::error::{Error, Kind, Result};
 
 /// Slices that the vocabulary is cut into, as in the shader.
 pub const SLICES: usize = 256;
+/// Most likely tokens that are kept at most: with more of them, so many slices would have to give all they have above
+/// the bound that the room for candidates could not be told.
+const MOST_TOP: usize = SLICES / 2;
 
 /// Results of a batch on the device.
 pub struct Head {
@@ -29,7 +32,7 @@ pub struct Head {
 impl Head {
     /// Whether the device can answer this.
     pub fn answers(query: &Query, vocabulary: usize) -> bool {
-        query.top <= SLICES && query.gather.iter().all(|id| (*id as usize) < vocabulary)
+        query.top <= MOST_TOP && query.gather.iter().all(|id| (*id as usize) < vocabulary)
     }
 
     /// Room for the results of `rows` rows.
@@ -117,8 +120,8 @@ impl Head {
     ///
     /// # Errors
     /// [`Kind::Lost`] or [`Kind::Resource`]: the device's faults, or logits that are no numbers.
-    pub async fn read(&self, device: &Device) -> Result<Option<Vec<SegmentScores>>> {
-        let bytes = device.read(&self.results).await?;
+    pub async fn read(&self, device: &Device, since: Since) -> Result<Option<Vec<SegmentScores>>> {
+        let bytes = device.read(&self.results, since).await?;
         let mut rest = bytes.as_slice();
         let [total, gathered, counts, found] = self.sections().map(|(_, each)| {
             let (section, after) = rest.split_at(self.rows * each);
@@ -131,7 +134,8 @@ impl Head {
         for row in 0..self.rows {
             let (most, sum) = (total[row * 4], total[row * 4 + 1]);
             let log_sum_exp = f64::from(most) + f64::from(sum).ln();
-            if !(log_sum_exp.is_finite() && sum >= 1.0) {
+            // The largest logit alone makes the sum 1, give or take what a device's exponential is off.
+            if !(log_sum_exp.is_finite() && sum > 0.5) {
                 return Err(Error::new(Kind::Lost, "the graphics device gave logits that are no numbers"));
             }
             let logprob = |logit: f32| f64::from(logit) - log_sum_exp;

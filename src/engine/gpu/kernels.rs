@@ -1,7 +1,8 @@
 //! The compute kernels: which file and entry point, which buffers, and a list of calls that becomes one submission.
 //!
 //! Shaders are plain WGSL files that parse alone; what differs between variants of one are its override constants.
-//! Pipelines are made when they are first wanted, and a model wants the same dozen all the time.
+//! Pipelines are made when they are first wanted, or before ([`Kernels::prepare`]); a model wants the same dozen all the
+//! time.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -166,6 +167,11 @@ pub struct Kernels {
 }
 
 impl Kernels {
+    /// Makes a pipeline before it is wanted.
+    pub fn prepare(&self, device: &Device, kernel: Kernel, constants: &Constants) {
+        self.get(device, kernel, constants);
+    }
+
     fn get(&self, device: &Device, kernel: Kernel, constants: &Constants) -> Arc<Ready> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Arc::new(self.make(device, kernel, constants));

@@ -62,6 +62,14 @@ pub fn span(form: Form) -> usize {
     }
 }
 
+/// Bytes that a whole matrix takes, packed.
+pub fn byte_count(source: &impl Source) -> u64 {
+    let (form, columns) = (source.form(), source.columns());
+    let scales = if Layout::of(form).is_integer() { columns / span(form) * 2 } else { 0 };
+    let numbers = columns / Layout::of(form).columns_a_word() + scales;
+    (numbers * source.rows().next_multiple_of(QUAD) * 4) as u64
+}
+
 /// Adjacent rows of a matrix, packed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Packed {

@@ -4,20 +4,54 @@ use super::device::{Buffer, Device};
 use super::kernels::{Constants, Kernel, Recording};
 use super::layout::{Layout, Packed, QUAD, span};
 use super::narrow::{Input, Narrow};
+use super::rung::Rung;
 use crate::engine::weights::Source;
 
 /// Bytes of words of one part at most. WebGPU would bind eight times as much; small parts keep staging memory small.
 const PART_BYTES: usize = 16 << 20;
 /// Bytes that are written before they are sent on their way: staging memory stays below this and one part.
-const STAGING_BYTES: u64 = 16 << 20;
-/// Tokens of a register tile, as in the shader.
-const TILE_TOKENS: u32 = 8;
-/// Invocations of a workgroup.
+pub const STAGING_BYTES: u64 = 16 << 20;
+/// Invocations of a workgroup, where it does not matter.
 const LANES: u32 = 64;
-/// The same for a program on the processor: nothing is won by more, and narrow matrices waste less.
-const LANES_OF_SOFTWARE: u32 = 24;
-/// Register tiles from which on it pays to have each invocation do two quads: enough to fill a large device.
-const MANY_TILES: u32 = 1 << 14;
+/// Tiles of eight tokens and a quad from which on it pays to make them twice as large: as many as fill a large device.
+const MANY_TILES: u32 = 1 << 16;
+
+/// What an invocation of a product keeps in its registers, and how many of them work side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tiling {
+    lanes: u32,
+    quads: u32,
+    tokens: u32,
+}
+
+impl Tiling {
+    /// For a program on the processor: nothing is won by more lanes, and narrow matrices waste less.
+    const OF_SOFTWARE: Self = Self { lanes: 24, quads: 2, tokens: 8 };
+    /// For few tokens: many small tiles, so that no part of a device is idle.
+    const SMALL: Self = Self { lanes: LANES, quads: 1, tokens: 8 };
+    /// For many tokens: what was unpacked is used twice as often.
+    const LARGE: Self = Self { lanes: LANES, quads: 1, tokens: 16 };
+
+    /// All that a device may be asked for.
+    fn all(software: bool) -> &'static [Self] {
+        if software { &[Self::OF_SOFTWARE] } else { &[Self::SMALL, Self::LARGE] }
+    }
+
+    /// What suits a product of so many quads and tokens.
+    fn of(software: bool, quads: u32, tokens: u32) -> Self {
+        let many = quads.saturating_mul(tokens.div_ceil(Self::SMALL.tokens)) >= MANY_TILES;
+        match (software, many) {
+            (true, _) => Self::OF_SOFTWARE,
+            (false, false) => Self::SMALL,
+            (false, true) => Self::LARGE,
+        }
+    }
+
+    /// Workgroups.
+    fn grid(self, quads: u32, tokens: u32) -> [u32; 3] {
+        [quads.div_ceil(self.lanes * self.quads), tokens.div_ceil(self.tokens), 1]
+    }
+}
 
 /// What is done with a product, as the shader numbers it.
 pub mod then {
@@ -106,20 +140,42 @@ impl Matrix {
         self.parts.iter().map(|part| part.words.bytes() + part.scales.bytes()).sum()
     }
 
-    fn constants(&self, lanes: u32, quads: u32) -> Constants {
-        vec![("LAYOUT", self.layout as u32), ("SPAN", self.span as u32), ("QUADS", quads), ("LANES", lanes)]
+    fn constants(&self, tiling: Tiling) -> Constants {
+        let Tiling { lanes, quads, tokens } = tiling;
+        [self.dot_constants(lanes), vec![("QUADS", quads), ("TOKENS", tokens)]].concat()
+    }
+
+    fn dot_constants(&self, lanes: u32) -> Constants {
+        vec![("LAYOUT", self.layout as u32), ("SPAN", self.span as u32), ("LANES", lanes)]
+    }
+
+    /// Every kernel that its products may use on a rung.
+    pub fn kernels(&self, software: bool, rung: Rung) -> Vec<(Kernel, Constants)> {
+        let tilings = Tiling::all(software);
+        let floats = |kernel: Kernel| tilings.iter().map(move |tiling| (kernel, self.constants(*tiling)));
+        match rung {
+            Rung::IntegerDot if self.layout.is_integer() => {
+                vec![(Kernel::MultiplyDots, self.dot_constants(tilings[0].lanes))]
+            }
+            // Some products read float32 there.
+            Rung::Float16 => floats(Kernel::MultiplyHalves).chain(floats(Kernel::Multiply)).collect(),
+            Rung::Float32 | Rung::IntegerDot => floats(Kernel::Multiply).collect(),
+        }
+    }
+
+    /// What [`Self::embed`] uses.
+    pub fn embedding_kernel(&self) -> (Kernel, Constants) {
+        (Kernel::Embed, self.constants(Tiling::SMALL))
     }
 
     /// `out[t][r] = Σ_c self[r][c] · x[t][c]`, then what `product.then` says.
     pub fn multiply<'a>(&'a self, recording: &mut Recording<'a>, product: Product<'a>) {
-        let software = recording.device().software;
-        let lanes = if software { LANES_OF_SOFTWARE } else { LANES };
-        let tiles = product.tokens.div_ceil(TILE_TOKENS as usize) as u32;
+        let (software, tokens) = (recording.device().software, product.tokens as u32);
         for part in &self.parts {
             let sizes = [
                 (self.columns / 8) as u32,
                 part.quads,
-                product.tokens as u32,
+                tokens,
                 (self.stride() / QUAD) as u32,
                 (part.first_row / QUAD) as u32,
                 product.then,
@@ -130,21 +186,20 @@ impl Matrix {
             let bias = product.bias.unwrap_or(scales);
             match product.x.narrow {
                 Some(Narrow::Integers { bytes, scales: of_bytes }) if self.layout.is_integer() => {
-                    let constants = vec![("LAYOUT", self.layout as u32), ("SPAN", self.span as u32), ("LANES", lanes)];
+                    let tiling = Tiling { quads: 1, ..Tiling::all(software)[0] };
                     let buffers = [words, scales, bias, bytes, of_bytes, out];
-                    let grid = [part.quads.div_ceil(lanes), tiles, 1];
-                    recording.call(Kernel::MultiplyDots, &constants, &sizes, &buffers, grid);
+                    let constants = self.dot_constants(tiling.lanes);
+                    recording.call(Kernel::MultiplyDots, &constants, &sizes, &buffers, tiling.grid(part.quads, tokens));
                 }
                 narrow => {
                     let (kernel, x) = match narrow {
                         Some(Narrow::Halves(halves)) => (Kernel::MultiplyHalves, halves),
                         _ => (Kernel::Multiply, product.x.numbers),
                     };
-                    let many = part.quads.saturating_mul(tiles) >= MANY_TILES;
-                    let quads = if software || many { 2 } else { 1 };
-                    let grid = [part.quads.div_ceil(lanes * quads), tiles, 1];
+                    let tiling = Tiling::of(software, part.quads, tokens);
                     let buffers = [words, scales, bias, x, out];
-                    recording.call(kernel, &self.constants(lanes, quads), &sizes, &buffers, grid);
+                    let grid = tiling.grid(part.quads, tokens);
+                    recording.call(kernel, &self.constants(tiling), &sizes, &buffers, grid);
                 }
             }
         }
@@ -157,7 +212,8 @@ impl Matrix {
             let sizes = [columns8, part.quads, tokens as u32, columns8 * 2, 0, then::STORE, 0, part.first_row as u32];
             let grid = [columns8.div_ceil(LANES), tokens as u32, 1];
             let buffers = [&part.words, &part.scales, ids, out];
-            recording.call(Kernel::Embed, &self.constants(LANES, 1), &sizes, &buffers, grid);
+            let (kernel, constants) = self.embedding_kernel();
+            recording.call(kernel, &constants, &sizes, &buffers, grid);
         }
     }
 }

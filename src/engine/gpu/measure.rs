@@ -21,11 +21,13 @@ pub struct Peaks {
     pub bytes: f64,
 }
 
-/// Runs of which the quickest counts; the first makes the pipeline.
-const RUNS: usize = 4;
+/// Runs of which the quickest counts, after one that makes the pipeline.
+const RUNS: usize = 3;
 
-/// Times that a hardware device does the same in one run, so that starting it does not count for much.
-const TIMES: usize = 16;
+/// Seconds that a run on a hardware device should take at least, so that starting it and waiting for it does not count
+/// for much, and how often it does the same at most for that.
+const RUN_SECONDS: f64 = 0.02;
+const MOST_TIMES: f64 = 256.0;
 
 /// Seconds of the quickest of a few runs of what `record` records; `out` is something it writes.
 ///
@@ -36,24 +38,40 @@ pub(super) async fn quickest<'a>(
     out: &'a Buffer,
     record: impl Fn(&mut Recording<'a>),
 ) -> Result<f64> {
-    let times = if device.software { 1 } else { TIMES };
+    run(device, out, &record, 1).await?;
+    let warm = run(device, out, &record, 1).await?;
+    // A program on the processor takes long enough for once to tell.
+    if device.software {
+        return Ok(warm);
+    }
+    let times = (RUN_SECONDS / warm).clamp(1.0, MOST_TIMES) as usize;
     let mut seconds = f64::INFINITY;
     for _ in 0..RUNS {
-        let started = platform::now();
-        let results = device.results(16);
-        // Reading a few bytes of the result says that it is done.
-        let mut recording = Recording::new(device);
-        for _ in 0..times {
-            record(&mut recording);
-        }
-        recording.submit();
-        let mut reading = Recording::new(device);
-        reading.copy(out, 0, &results, 0, 16);
-        reading.submit();
-        device.read(&results).await?;
-        seconds = seconds.min(platform::now() - started);
+        seconds = seconds.min(run(device, out, &record, times).await?);
     }
-    Ok(seconds / times as f64)
+    Ok(seconds)
+}
+
+/// Seconds for each of `times` times the same, done one after the other.
+async fn run<'a>(
+    device: &'a Device,
+    out: &'a Buffer,
+    record: &impl Fn(&mut Recording<'a>),
+    times: usize,
+) -> Result<f64> {
+    let (started, since) = (platform::now(), device.moment());
+    let results = device.results(16);
+    let mut recording = Recording::new(device);
+    for _ in 0..times {
+        record(&mut recording);
+    }
+    recording.submit();
+    // Reading a few bytes of the result says that it is done.
+    let mut reading = Recording::new(device);
+    reading.copy(out, 0, &results, 0, 16);
+    reading.submit();
+    device.read(&results, since).await?;
+    Ok((platform::now() - started) / times as f64)
 }
 
 /// Seconds that a device takes for the product of a matrix with `x` (tokens × columns) on a rung, once it is warm: what

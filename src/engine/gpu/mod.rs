@@ -25,19 +25,19 @@ mod tests;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::device::{BINDING_BYTES, Buffer, Device};
+use self::device::{BINDING_BYTES, Buffer, Device, Since};
 pub use self::forward::DevicePrefix;
-use self::forward::{Before, Forward, Inputs, Scratch, prefix_of};
+use self::forward::{Before, Forward, Inputs, Scratch, kernels_besides_products, prefix_of};
 use self::head::Head;
 use self::kernels::Recording;
 pub use self::low_rank::DeviceAdapter;
-use self::matrix::Matrix;
+use self::matrix::{Matrix, STAGING_BYTES};
 use self::rung::Rung;
-use crate::engine::Control;
 use crate::engine::adapter::Adapter;
 use crate::engine::batch::{PackedBatch, Query, SegmentScores};
 use crate::engine::config::ModelConfig;
 use crate::engine::weights::{Source, WeightsOf};
+use crate::engine::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::platform;
 
@@ -68,6 +68,7 @@ pub struct GpuModel {
     pass_tokens: AtomicUsize,
     /// What passes may grow to: less once memory was wanting.
     most_tokens: AtomicUsize,
+    upload_seconds: f64,
     /// Last, so that it is destroyed after everything that lives on it.
     device: Device,
 }
@@ -110,12 +111,17 @@ impl GpuModel {
         if let Some(why) = refusal(config) {
             return Err(Error::unsupported(why));
         }
-        let numbers = |matrix: &M| (matrix.rows() * matrix.columns()) as u64;
-        let (mut done, total) = (0, from.matrices().map(numbers).sum());
+        control.enter(Phase::Upload);
+        let started = platform::now();
+        let since = device.moment();
+        let (mut done, total) = (0, from.matrices().map(layout::byte_count).sum());
         let copy = from.copy(async |matrix| {
             let there = Matrix::new(&device, matrix);
-            device.fault()?;
-            done += numbers(matrix);
+            if device.staged() >= STAGING_BYTES {
+                device.settle().await;
+            }
+            device.fault_since(since)?;
+            done += layout::byte_count(matrix);
             control.report(done, Some(total));
             control.pace().await?;
             Ok(there)
@@ -139,8 +145,8 @@ impl GpuModel {
         let most_tokens = PASS_TOKENS[2].min(1 << bindable.ilog2());
         let output_norm = device.buffer_of(&weights.output_norm);
         let nothing = device.buffer(16);
-        device.flush();
-        device.fault()?;
+        device.settle().await;
+        device.fault_since(since)?;
         Ok(Self {
             id: MODELS.fetch_add(1, Ordering::Relaxed),
             rung: Mutex::new(Rung::Float32),
@@ -152,8 +158,38 @@ impl GpuModel {
             scratch: Mutex::default(),
             pass_tokens: AtomicUsize::new(PASS_TOKENS[1].min(most_tokens)),
             most_tokens: AtomicUsize::new(most_tokens),
+            upload_seconds: platform::now() - started,
             device,
         })
+    }
+
+    /// Makes every kernel that a rung needs, one after the other; `control` hears of each. Otherwise the first pass would
+    /// wait for all of them, without a word.
+    ///
+    /// # Errors
+    /// A cancel, or a device that fails.
+    pub async fn compile(&self, config: &ModelConfig, rung: Rung, control: &mut Control<'_>) -> Result<()> {
+        let (device, since) = (&self.device, self.device.moment());
+        let products = self.weights.matrices().flat_map(|matrix| matrix.kernels(device.software, rung));
+        let others =
+            kernels_besides_products(config, rung).into_iter().chain([self.weights.embedding.embedding_kernel()]);
+        let mut kernels: Vec<_> = others.collect();
+        for kernel in products {
+            if !kernels.contains(&kernel) {
+                kernels.push(kernel);
+            }
+        }
+        control.enter(Phase::Compile);
+        for (done, (kernel, constants)) in kernels.iter().enumerate() {
+            control.report(done as u64, Some(kernels.len() as u64));
+            control.pace().await?;
+            device.kernels().prepare(device, *kernel, constants);
+            // A browser makes it elsewhere: only when the device answers it is there.
+            device.settle().await;
+            device.fault_since(since)?;
+        }
+        control.report(kernels.len() as u64, Some(kernels.len() as u64));
+        Ok(())
     }
 
     /// How its products are computed.
@@ -181,6 +217,11 @@ impl GpuModel {
         &self.device
     }
 
+    /// Seconds that its weights took to get there.
+    pub fn upload_seconds(&self) -> f64 {
+        self.upload_seconds
+    }
+
     /// Bytes of weights on the device.
     pub fn weight_bytes(&self) -> u64 {
         self.weights.matrices().map(Matrix::byte_count).sum()
@@ -194,11 +235,21 @@ impl GpuModel {
     /// Makes passes half as long, for want of memory; `false` when they are as short as they get.
     pub fn shorten_passes(&self) -> bool {
         let tokens = self.pass_tokens();
+        self.adapters.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let fewer = (tokens / 2).max(PASS_TOKENS[0]);
         self.pass_tokens.store(fewer, Ordering::Relaxed);
         self.most_tokens.store(fewer, Ordering::Relaxed);
         tokens > PASS_TOKENS[0]
+    }
+
+    /// Begins with passes that suit a device of this pace, in tokens a second: a first one that is too long would hold up
+    /// everything else on the screen.
+    pub fn suit(&self, tokens_a_second: f64) {
+        let tokens = (PASS_SECONDS.end / 2.0 * tokens_a_second) as usize;
+        let most = self.most_tokens.load(Ordering::Relaxed).min(PASS_TOKENS[1] * 4);
+        let tokens = 1 << tokens.clamp(PASS_TOKENS[0], most).ilog2();
+        self.pass_tokens.store(tokens, Ordering::Relaxed);
     }
 
     /// Longer passes for a fast device, shorter ones for a slow one.
@@ -230,10 +281,11 @@ impl GpuModel {
         self.weights.head()
     }
 
-    fn check(&self, batch: &PackedBatch) -> Result<()> {
+    /// Tokens that the model has, on a device that is still there.
+    fn check(&self, batch: &PackedBatch, since: Since) -> Result<()> {
         match batch.tokens().iter().find(|token| **token as usize >= self.weights.embedding.rows()) {
             Some(token) => Err(Error::internal(format!("token id {token} is outside the model's vocabulary"))),
-            None => self.device.fault(),
+            None => self.device.fault_since(since),
         }
     }
 
@@ -250,8 +302,8 @@ impl GpuModel {
         control: &mut Control<'_>,
     ) -> Result<DevicePrefix> {
         control.pace().await?;
-        let batch = PackedBatch::of([tokens])?;
-        self.check(&batch)?;
+        let (batch, since) = (PackedBatch::of([tokens])?, self.device.moment());
+        self.check(&batch, since)?;
         let before = Before { prefix, nothing: &self.nothing };
         let kept = prefix.map_or(0, DevicePrefix::positions);
         let longer = prefix_of(self, config, kept + tokens.len());
@@ -264,7 +316,7 @@ impl GpuModel {
         // Nothing is needed of what is read; but that it comes says that all before it is done.
         recording.copy(&self.nothing, 0, &results, 0, 16);
         recording.submit();
-        self.device.read(&results).await?;
+        self.device.read(&results, since).await?;
         Ok(longer)
     }
 
@@ -283,11 +335,11 @@ impl GpuModel {
         control: &mut Control<'_>,
     ) -> Result<Option<Vec<SegmentScores>>> {
         control.pace().await?;
-        self.check(batch)?;
+        let since = self.device.moment();
+        self.check(batch, since)?;
         if !Head::answers(query, self.head().rows()) {
             return Ok(None);
         }
-        let started = platform::now();
         let before = Before { prefix, nothing: &self.nothing };
         let kept = prefix.map_or(0, DevicePrefix::positions);
         let inputs = Inputs::new(&self.device, config, &self.weights.rope_factors, batch, kept);
@@ -298,8 +350,10 @@ impl GpuModel {
         let forward = Forward { model: self, config, rung, adapter, inputs: &inputs, before, scratch: &scratch };
         let normed = forward.last_rows(&mut recording);
         head.record(&mut recording, self.head(), normed, &scratch);
+        // Pipelines that were still to be made are made by now.
+        let started = platform::now();
         recording.submit();
-        let scores = head.read(&self.device).await?;
+        let scores = head.read(&self.device, since).await?;
         self.adapt(batch.tokens().len(), platform::now() - started);
         Ok(scores)
     }

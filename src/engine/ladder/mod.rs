@@ -7,7 +7,7 @@
 //! 1. there is an adapter with WebGPU's default limits, and the kernels can do the model's shape;
 //! 2. it is not a program on the processor that is slower than the processor's own kernels (one product tells);
 //! 3. the whole model, uploaded, gives the processor's log-probabilities on a short batch;
-//! 4. and gives them sooner.
+//! 4. and gives them sooner, in a browser sooner than a pool of workers would.
 //!
 //! A device has rungs of its own ([`Rung`]). The fastest by one product is taken, if the same short batch shows that
 //! its activations in fewer bits stay within the contract. All of it takes under a second beside the upload, and
@@ -20,7 +20,7 @@ mod trial;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::trial::{Pace, TRIAL_TOKENS, Trial, paces, slower_by};
+use self::trial::{Pace, Trial, paces, slower_by};
 use crate::engine::Control;
 use crate::engine::config::ModelConfig;
 use crate::engine::cpu::CpuModel;
@@ -120,20 +120,24 @@ impl Upper {
         self.state().reason.clone()
     }
 
-    /// After an error of a pass: whether the same pass is to be tried again, with fewer tokens or on the processor.
-    pub fn gives_way(&self, error: &Error) -> bool {
-        let Some(model) = self.model() else { return false };
-        if error.kind == Kind::Resource && model.shorten_passes() {
+    /// After an error of a pass on `used`: whether the same pass is to be tried again, with fewer tokens, on a device
+    /// that was opened since, or on the processor.
+    pub fn gives_way(&self, error: &Error, used: Option<&Arc<GpuModel>>) -> bool {
+        let Some(used) = used else { return false };
+        if error.kind == Kind::Resource && used.shorten_passes() {
             return true;
         }
         if !matches!(error.kind, Kind::Resource | Kind::Lost) {
             return false;
         }
         let mut state = self.state();
-        let lived = state.reopened.is_none_or(|since| platform::now() - since > PATIENCE);
-        state.model = None;
-        state.again = (error.kind == Kind::Lost && lived).then(|| model.rung());
-        state.reason = format!("{}; the processor goes on", error.message);
+        // Callers interleave passes: another may have met the same loss before, and a new device be open by now.
+        if state.model.as_ref().is_some_and(|now| Arc::ptr_eq(now, used)) {
+            let lived = state.reopened.is_none_or(|since| platform::now() - since > PATIENCE);
+            state.model = None;
+            state.again = (error.kind == Kind::Lost && lived).then(|| used.rung());
+            state.reason = format!("{}; the processor goes on", error.message);
+        }
         true
     }
 
@@ -215,6 +219,7 @@ async fn try_adapter(
         return Ok((None, format!("{name} has no {lacking}")));
     }
     let device = adapter.open().await?;
+    let started = platform::now();
     if choice == Choice::Auto
         && adapter.software
         && let Some(times) = slower_by(&device, cpu).await?
@@ -227,19 +232,22 @@ async fn try_adapter(
         _ if adapter.software || rungs.len() == 1 => vec![(Rung::Float32, Ok(1.0))],
         _ => paces(adapter, &device, rungs, cpu).await?,
     };
+    let measured = platform::now() - started;
     let model = GpuModel::load(device, cpu.weights(), config, control).await?;
+    let started = platform::now();
     // Who chose the device wants to know whether it is right, not how fast it is.
     let timed = choice == Choice::Auto;
-    let length = if timed { TRIAL_TOKENS } else { TRIAL_TOKENS / 8 };
-    let trial = Trial::new(config, cpu, length, control).await?;
+    let trial = Trial::new(config, cpu, timed, control).await?;
     let limit = if matches!(choice, Choice::Rung(_)) { NEAR } else { SAME };
     let mut notes = Vec::new();
     let mut exact = None;
     if paces.len() > 1 {
+        model.compile(config, Rung::Float32, control).await?;
         exact = Some(trial.on(&model, config, false, control).await?);
     }
     for rung in worth_trying(&paces) {
         model.set_rung(rung);
+        model.compile(config, rung, control).await?;
         let seen = trial.on(&model, config, timed, control).await?;
         let difference = trial.difference(&seen);
         if difference.is_nan() || difference > limit {
@@ -254,14 +262,21 @@ async fn try_adapter(
             continue;
         }
         let ratio = trial.cpu_seconds / seen.seconds;
-        let pace = format!("{ratio:.1} times the processor's speed on {length} tokens");
+        let pace = format!("{ratio:.1} times the processor's speed on {} tokens", trial.tokens());
         if timed && ratio < 1.0 {
             return Ok((None, format!("{name} has {pace}")));
+        }
+        if timed && ratio < platform::processors_besides() as f64 {
+            return Ok((None, format!("{name} has {pace}, and several workers have more")));
+        }
+        if timed {
+            model.suit(trial.tokens() as f64 / seen.seconds);
         }
         let mut reasons = vec![if timed { pace } else { "chosen".to_owned() }];
         reasons.push(format!("log-probabilities within {difference:.0e} of the processor's"));
         reasons.extend(notes);
         reasons.extend(others(&paces, rung));
+        reasons.push(format!("found out in {:.1} s", measured + platform::now() - started));
         return Ok((Some(model), reasons.join("; ")));
     }
     Ok((None, format!("{name}: {}", notes.join("; "))))
@@ -290,6 +305,8 @@ fn others(paces: &[Pace], taken: Rung) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Cancel;
+    use crate::gguf::GgufFile;
 
     #[test]
     fn choices_have_names() {
@@ -306,6 +323,32 @@ mod tests {
         }
         let error = "tpu".parse::<Choice>().unwrap_err();
         assert!(error.message.contains("tpu") && error.help.is_some());
+    }
+
+    /// The tiny model on an adapter that is taken for hardware, so that everything is measured that hardware is asked.
+    fn climbed(choice: Choice) -> Option<Climbed> {
+        let mut adapter = pollster::block_on(Adapter::find())?;
+        adapter.software = false;
+        let mut file = GgufFile::open(std::io::Cursor::new(include_bytes!("../../../models/tiny.gguf"))).unwrap();
+        let config = ModelConfig::from_gguf(&file.metadata).unwrap();
+        let mut quiet = |_, _| {};
+        let mut control = Control::new(Cancel::default(), &mut quiet);
+        pollster::block_on(async {
+            let cpu = CpuModel::load(&mut file, &config, &mut control).await.unwrap();
+            Some(try_adapter(choice, &Rung::ALL, &adapter, &config, &cpu, &mut control).await.unwrap())
+        })
+    }
+
+    #[test]
+    fn hardware_is_asked_for_every_rung_and_the_reason_says_what_it_came_to() {
+        let Some((model, reason)) = climbed(Choice::Gpu) else { return eprintln!("skipped: there is no adapter here") };
+        assert!(model.is_some(), "{reason}");
+        for part in ["chosen", "log-probabilities within", "one product, float32 being 1×", "found out in"] {
+            assert!(reason.contains(part), "{part}: {reason}");
+        }
+        // A program that plays a device is slower than the processor, or by chance is not: either way that is said.
+        let Some((_, reason)) = climbed(Choice::Auto) else { return };
+        assert!(reason.contains("times the processor's speed"), "{reason}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::capacity::{Capacity, Device};
 use super::job::{BatchEvent, BatchJob, Running};
 use super::member::{Duty, Member};
 use super::pace::Pace;
-use super::schedule::Chunk;
+use super::schedule::{Chunk, Chunking};
 use super::{Pool, PoolModel};
 use crate::link::Link;
 
@@ -80,11 +80,12 @@ impl Desk {
             return Err(Error::usage("another job is running").help("wait for its end, or cancel it"));
         }
         let model = self.model.as_ref().ok_or_else(|| Error::usage("no model is loaded").help("load a model first"))?;
+        let chunking = if model.on_gpu { Chunking::OF_GRAPHICS } else { Chunking::OF_PROCESSORS };
         let model = model.sha256.clone();
         let number = self.number();
         self.limit = if job.alone { 1 } else { usize::MAX };
         self.members.iter_mut().for_each(|member| member.chunks = 0);
-        self.running = Some(Running::new(number, job, model, on));
+        self.running = Some(Running::new(number, job, model, chunking, on));
         Ok(number)
     }
 

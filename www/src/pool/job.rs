@@ -7,7 +7,7 @@ use candor::protocol::{BatchRequest, Classification, MemoryUse, Vectors};
 use candor::task::Task;
 
 use super::pace::Pace;
-use super::schedule::{Chunk, Schedule, estimated_tokens};
+use super::schedule::{Chunk, Chunking, Schedule, estimated_tokens};
 
 /// Texts to classify with one task and the model in use.
 #[derive(Debug, Clone)]
@@ -104,13 +104,19 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(number: u64, job: BatchJob, model: String, on: Rc<dyn Fn(BatchEvent)>) -> Self {
+    pub(super) fn new(
+        number: u64,
+        job: BatchJob,
+        model: String,
+        chunking: Chunking,
+        on: Rc<dyn Fn(BatchEvent)>,
+    ) -> Self {
         let costs = job.texts.iter().map(|text| estimated_tokens(text)).collect();
         Self {
             number,
             model,
             on,
-            schedule: Schedule::new(costs),
+            schedule: Schedule::new(costs, chunking),
             pace: None,
             paused: false,
             tokens: (0, 0),

@@ -11,16 +11,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-/// Tokens that fill a forward pass of the engine, with room for a bad estimate.
-const FULL: usize = 448;
 /// Tokens below which a chunk is not worth its messages.
 const SMALL: usize = 64;
-/// Rows of a chunk: the page reads the results of one in a few milliseconds.
-const MOST_ROWS: usize = 32;
-/// Rows that may be done or in work beyond the first one that is missing.
-const AHEAD: usize = 1024;
 /// Workers that a chunk may cost before the job gives up on it.
 const ATTEMPTS: u32 = 3;
+
+/// How large chunks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunking {
+    /// Tokens that fill a forward pass of the engine, with room for a bad estimate.
+    full: usize,
+    /// Rows of a chunk.
+    most_rows: usize,
+    /// Rows that may be done or in work beyond the first one that is missing.
+    ahead: usize,
+}
+
+impl Chunking {
+    /// For processors: the page reads the results of a chunk in a few milliseconds.
+    pub const OF_PROCESSORS: Self = Self { full: 448, most_rows: 32, ahead: 1024 };
+    /// For a graphics device, which many rows at a time keep busy.
+    pub const OF_GRAPHICS: Self = Self { full: 4096, most_rows: 256, ahead: 2048 };
+}
 
 /// Rows that are computed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +48,7 @@ pub struct Chunk {
 pub struct Schedule<T> {
     /// About how many tokens each row takes.
     costs: Vec<u32>,
+    chunking: Chunking,
     /// The first row that was never handed out.
     next: usize,
     returned: VecDeque<Chunk>,
@@ -50,10 +63,11 @@ pub struct Schedule<T> {
 
 impl<T> Schedule<T> {
     /// A schedule of rows that take about so many tokens each.
-    pub fn new(costs: Vec<u32>) -> Self {
+    pub fn new(costs: Vec<u32>, chunking: Chunking) -> Self {
         let cost_left = costs.iter().map(|cost| u64::from(*cost)).sum();
         Self {
             costs,
+            chunking,
             next: 0,
             returned: VecDeque::new(),
             out: BTreeMap::new(),
@@ -69,7 +83,9 @@ impl<T> Schedule<T> {
     pub fn take(&mut self, workers: usize) -> Option<Chunk> {
         let chunk = match self.returned.pop_front() {
             Some(chunk) => chunk,
-            None if self.next < self.costs.len() && self.next < self.delivered + AHEAD => self.cut(workers),
+            None if self.next < self.costs.len() && self.next < self.delivered + self.chunking.ahead => {
+                self.cut(workers)
+            }
             None => return None,
         };
         self.out.insert(chunk.rows.start, chunk.clone());
@@ -77,11 +93,12 @@ impl<T> Schedule<T> {
     }
 
     fn cut(&mut self, workers: usize) -> Chunk {
-        let left: u64 = self.costs[self.next..].iter().take(FULL * 2 * workers).map(|cost| u64::from(*cost)).sum();
+        let Chunking { full, most_rows, .. } = self.chunking;
+        let left: u64 = self.costs[self.next..].iter().take(full * 2 * workers).map(|cost| u64::from(*cost)).sum();
         let fair = left as usize / (2 * workers.max(1));
-        let wanted = fair.clamp(SMALL, FULL);
+        let wanted = fair.clamp(SMALL, full);
         let (mut end, mut cost) = (self.next, 0);
-        while end < self.costs.len() && end - self.next < MOST_ROWS {
+        while end < self.costs.len() && end - self.next < most_rows {
             cost += self.costs[end] as usize;
             if cost > wanted && end > self.next {
                 break;
@@ -157,6 +174,8 @@ pub fn estimated_tokens(text: &str) -> u32 {
 mod tests {
     use super::*;
 
+    const CHUNKING: Chunking = Chunking::OF_PROCESSORS;
+
     fn results(chunk: &Chunk) -> Vec<usize> {
         chunk.rows.clone().collect()
     }
@@ -164,7 +183,7 @@ mod tests {
     /// Every row once and in order, whoever does what when: workers take, finish and die as `random` has it.
     fn run(costs: Vec<u32>, workers: usize, mut random: impl FnMut(usize) -> usize) -> Vec<usize> {
         let total = costs.len();
-        let mut schedule = Schedule::new(costs);
+        let mut schedule = Schedule::new(costs, CHUNKING);
         let mut busy: Vec<Option<Chunk>> = vec![None; workers];
         let mut delivered = Vec::new();
         let mut deaths = 0;
@@ -188,7 +207,7 @@ mod tests {
                 }
             }
             let ahead = schedule.next - schedule.delivered;
-            assert!(ahead <= AHEAD + MOST_ROWS, "{ahead} rows ahead");
+            assert!(ahead <= CHUNKING.ahead + CHUNKING.most_rows, "{ahead} rows ahead");
         }
         assert_eq!(schedule.done(), total);
         assert_eq!(schedule.cost().1, 0);
@@ -213,28 +232,28 @@ mod tests {
 
     #[test]
     fn chunks_are_full_at_first_and_small_at_the_end() {
-        let mut schedule: Schedule<()> = Schedule::new(vec![20; 400]);
+        let mut schedule: Schedule<()> = Schedule::new(vec![20; 400], CHUNKING);
         let mut sizes = Vec::new();
         while let Some(chunk) = schedule.take(2) {
             sizes.push(chunk.rows.len());
             schedule.complete(&chunk, vec![(); chunk.rows.len()]);
         }
         assert_eq!(sizes.iter().sum::<usize>(), 400);
-        assert_eq!(sizes[0], FULL / 20);
+        assert_eq!(sizes[0], CHUNKING.full / 20);
         assert!(sizes.last() <= Some(&(SMALL / 20)), "{sizes:?}");
         assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
     }
 
     #[test]
     fn a_long_row_is_a_chunk_and_many_short_ones_are_not_too_many() {
-        let mut schedule: Schedule<()> = Schedule::new([vec![5000], vec![1; 4000]].concat());
+        let mut schedule: Schedule<()> = Schedule::new([vec![5000], vec![1; 4000]].concat(), CHUNKING);
         assert_eq!(schedule.take(1).unwrap().rows, 0..1);
-        assert_eq!(schedule.take(1).unwrap().rows, 1..1 + MOST_ROWS);
+        assert_eq!(schedule.take(1).unwrap().rows, 1..1 + CHUNKING.most_rows);
     }
 
     #[test]
     fn a_chunk_that_kills_its_workers_is_named() {
-        let mut schedule: Schedule<()> = Schedule::new(vec![1; 3]);
+        let mut schedule: Schedule<()> = Schedule::new(vec![1; 3], CHUNKING);
         for _ in 1..ATTEMPTS {
             let chunk = schedule.take(1).unwrap();
             assert_eq!(schedule.give_back(&chunk, true), Ok(()));

@@ -105,21 +105,22 @@ impl Meter {
     }
 
     fn detail(&self, progress: &Progress) -> String {
-        let tokens = matches!(progress.stage, Stage::Prefix | Stage::Classify);
-        let amount = match (tokens, progress.total) {
-            (false, Some(total)) => {
+        let unit = unit(progress.stage);
+        let amount = match (unit, progress.total) {
+            (None, Some(total)) => {
                 format!("{} of {}", format::bytes_precise(progress.done), format::bytes_precise(total))
             }
-            (false, None) => format::bytes_precise(progress.done),
-            (true, Some(total)) => format!("{} of {}", format::count(progress.done), format::counted(total, "token")),
-            (true, None) => format::counted(progress.done, "token"),
+            (None, None) => format::bytes_precise(progress.done),
+            (Some(unit), Some(total)) => {
+                format!("{} of {}", format::count(progress.done), format::counted(total, unit))
+            }
+            (Some(unit), None) => format::counted(progress.done, unit),
         };
         let mut parts = vec![amount];
         if let Some(rate) = self.rate() {
-            parts.push(if tokens {
-                format!("{} tokens/s", format::rate(rate))
-            } else {
-                format!("{}/s", format::bytes_precise(rate as u64))
+            parts.push(match unit {
+                Some(unit) => format!("{} {unit}s/s", format::rate(rate)),
+                None => format!("{}/s", format::bytes_precise(rate as u64)),
             });
         }
         if let Some(left) = self.seconds_left().filter(|left| *left > 0.0) {
@@ -129,11 +130,23 @@ impl Meter {
     }
 }
 
+/// What a stage counts, where that is not bytes.
+fn unit(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Prefix | Stage::Classify => Some("token"),
+        Stage::Compile => Some("kernel"),
+        Stage::Train => Some("probe"),
+        Stage::Download | Stage::Verify | Stage::Load | Stage::Upload => None,
+    }
+}
+
 fn title(stage: Stage) -> &'static str {
     match stage {
         Stage::Download => "Downloading the model",
         Stage::Verify => "Checking that the file is intact",
         Stage::Load => "Reading the weights",
+        Stage::Upload => "Copying the weights to the graphics device",
+        Stage::Compile => "Preparing the graphics device",
         Stage::Prefix => "Reading the task's instructions and examples",
         Stage::Classify => "Reading the text",
         Stage::Train => "Training the probe",

@@ -5,6 +5,8 @@
 // ever stored. The lanes of a workgroup are rows of one head, so all of them read the same keys of the prefix.
 
 override VECTORS: u32 = 16u;
+// 1 where VECTORS is all of a head: then a row's query stays in registers.
+override WHOLE: u32 = 1u;
 
 const LEAST = -3.0e38;
 
@@ -76,16 +78,24 @@ fn attention(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id
     let chunk = group.z * VECTORS;
     var seen = Seen(LEAST, 0.0);
     var sums: array<vec4<f32>, 16>;
+    var mine: array<vec4<f32>, 16>;
     for (var d = 0u; d < VECTORS; d++) {
         sums[d] = vec4<f32>();
+        mine[d] = queries[query + chunk + d];
     }
 
     for (var first = 0u; first < shape.prefix; first += 4u) {
         let positions = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
         let at = min(positions, vec4<u32>(shape.prefix - 1u)) * shape.kv4 + kv;
         var scores = vec4<f32>();
-        for (var d = 0u; d < shape.head4; d++) {
-            scores += queries[query + d] * mat4x4<f32>(
+        for (var d = 0u; d < select(shape.head4, VECTORS, WHOLE == 1u); d++) {
+            var part: vec4<f32>;
+            if (WHOLE == 1u) {
+                part = mine[d];
+            } else {
+                part = queries[query + d];
+            }
+            scores += part * mat4x4<f32>(
                 prefix_keys[at.x + d],
                 prefix_keys[at.y + d],
                 prefix_keys[at.z + d],
@@ -110,8 +120,14 @@ fn attention(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id
         let positions = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
         let at = (place.y + min(positions, vec4<u32>(place.z - 1u))) * shape.kv4 + kv;
         var scores = vec4<f32>();
-        for (var d = 0u; d < shape.head4; d++) {
-            scores += queries[query + d] * mat4x4<f32>(
+        for (var d = 0u; d < select(shape.head4, VECTORS, WHOLE == 1u); d++) {
+            var part: vec4<f32>;
+            if (WHOLE == 1u) {
+                part = mine[d];
+            } else {
+                part = queries[query + d];
+            }
+            scores += part * mat4x4<f32>(
                 keys[at.x + d],
                 keys[at.y + d],
                 keys[at.z + d],

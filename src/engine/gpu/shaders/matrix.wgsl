@@ -11,7 +11,7 @@
 //
 // Integers become numbers as integer · scale + minimum, with a scale and a minimum for every SPAN columns.
 //
-// An invocation of `multiply` keeps eight tokens times QUADS quads in registers. It takes no barrier and no workgroup
+// An invocation of `multiply` keeps TOKENS tokens times QUADS quads in registers. It takes no barrier and no workgroup
 // memory: the activations it reads are the same for a whole workgroup, which hardware serves as one read.
 
 // Four columns of a token. The variant for devices with 16-bit floats reads them as vec4<f16>; sums stay float32.
@@ -22,8 +22,6 @@ const BYTES = 1u;
 const HALVES = 2u;
 const FLOATS = 3u;
 
-const TILE_TOKENS = 8u;
-
 // What `multiply` does with a product.
 const ADD_BIAS = 1u;
 const ADD_TO_OUT = 2u;
@@ -32,7 +30,9 @@ const ADD_ROWS = 8u;
 
 override LAYOUT: u32 = 0u;
 override SPAN: u32 = 32u;
+// Eight tokens times one or two quads, or sixteen times one: what is unpacked serves twice as many tokens then.
 override QUADS: u32 = 1u;
+override TOKENS: u32 = 8u;
 override LANES: u32 = 64u;
 
 struct Shape {
@@ -188,9 +188,9 @@ fn put(token: u32, quad: u32, product: vec4<f32>) {
         value += out[at];
     }
     if ((shape.then & GATE) != 0u) {
-        // silu(what is there) · product; a large negative gate makes exp infinite and the quotient 0.
+        // silu(what is there) · product. Beyond -80 it is zero to any rounding, and exp must not become infinite.
         let gate = out[at];
-        value *= gate / (vec4<f32>(1.0) + exp(-gate));
+        value *= gate / (vec4<f32>(1.0) + exp(min(-gate, vec4<f32>(80.0))));
     }
     out[at] = value;
 }
@@ -204,6 +204,22 @@ fn four_tokens(at: vec4<u32>) -> Eight {
     );
 }
 
+// Adds eight columns to a quad's sums for one token, one column after the other: what compilers fuse best.
+fn along(sum: vec4<f32>, w: Eight, low: vec4<f32>, high: vec4<f32>) -> vec4<f32> {
+    return sum + w.low[0] * low.x + w.low[1] * low.y + w.low[2] * low.z + w.low[3] * low.w
+        + w.high[0] * high.x + w.high[1] * high.y + w.high[2] * high.z + w.high[3] * high.w;
+}
+
+// The same for four tokens.
+fn add(sums: mat4x4<f32>, w: Eight, p: Eight) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        along(sums[0], w, p.low[0], p.high[0]),
+        along(sums[1], w, p.low[1], p.high[1]),
+        along(sums[2], w, p.low[2], p.high[2]),
+        along(sums[3], w, p.low[3], p.high[3]),
+    );
+}
+
 fn put_four(first: u32, quad: u32, products: mat4x4<f32>) {
     put(first, quad, products[0]);
     put(first + 1u, quad, products[1]);
@@ -211,33 +227,37 @@ fn put_four(first: u32, quad: u32, products: mat4x4<f32>) {
     put(first + 3u, quad, products[3]);
 }
 
-// out[t][r] = Σ_c weight[r][c] · x[t][c], then what `then` says. Grid: quads / (LANES · QUADS), tokens / 8.
+// out[t][r] = Σ_c weight[r][c] · x[t][c], then what `then` says. Grid: quads / (LANES · QUADS), tokens / TOKENS.
 @compute @workgroup_size(LANES)
 fn multiply(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
     let a = group.x * LANES * QUADS + lane;
     if (a >= shape.quads) {
         return;
     }
-    // The second quad of an invocation; past the end it repeats the last one, and is not put.
+    // The second quad of an invocation; past the end it repeats the last one, and is not put. A workgroup that has no
+    // second quads at all skips them.
     let b = min(a + LANES, shape.quads - 1u);
-    let first = group.y * TILE_TOKENS;
+    let two_quads = QUADS == 2u && group.x * LANES * QUADS + LANES < shape.quads;
+    let first = group.y * TOKENS;
     // Tokens past the end repeat the last one, and are not put.
     let four = first + vec4<u32>(0u, 1u, 2u, 3u);
     let last = vec4<u32>(shape.tokens - 1u);
     let stride = shape.columns8 * 2u;
     let early = (shape.first_token + min(four, last)) * stride;
     let late = (shape.first_token + min(four + 4u, last)) * stride;
-    // Quad a and quad b, the early and the late four tokens: rows × tokens.
+    let later = (shape.first_token + min(four + 8u, last)) * stride;
+    let latest = (shape.first_token + min(four + 12u, last)) * stride;
+    // Rows × tokens: quad a with the first eight tokens, then quad b with the same or quad a with the next eight.
     var a_early = mat4x4<f32>();
     var a_late = mat4x4<f32>();
-    var b_early = mat4x4<f32>();
-    var b_late = mat4x4<f32>();
+    var other_early = mat4x4<f32>();
+    var other_late = mat4x4<f32>();
     for (var start = 0u; start < shape.columns8; start += SPAN / 8u) {
         let a_scale = scale_of(start, a);
         let a_minimum = minimum_of(start, a);
         var b_scale = a_scale;
         var b_minimum = a_minimum;
-        if (QUADS == 2u) {
+        if (two_quads) {
             b_scale = scale_of(start, b);
             b_minimum = minimum_of(start, b);
         }
@@ -245,20 +265,28 @@ fn multiply(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) g
             let w = eight(k8, a, a_scale, a_minimum);
             let p = four_tokens(early + 2u * k8);
             let q = four_tokens(late + 2u * k8);
-            a_early += w.low * p.low + w.high * p.high;
-            a_late += w.low * q.low + w.high * q.high;
-            if (QUADS == 2u) {
+            a_early = add(a_early, w, p);
+            a_late = add(a_late, w, q);
+            if (two_quads) {
                 let v = eight(k8, b, b_scale, b_minimum);
-                b_early += v.low * p.low + v.high * p.high;
-                b_late += v.low * q.low + v.high * q.high;
+                other_early = add(other_early, v, p);
+                other_late = add(other_late, v, q);
+            }
+            if (TOKENS == 16u) {
+                other_early = add(other_early, w, four_tokens(later + 2u * k8));
+                other_late = add(other_late, w, four_tokens(latest + 2u * k8));
             }
         }
     }
     put_four(first, a, a_early);
     put_four(first + 4u, a, a_late);
-    if (QUADS == 2u && a + LANES < shape.quads) {
-        put_four(first, b, b_early);
-        put_four(first + 4u, b, b_late);
+    if (two_quads && a + LANES < shape.quads) {
+        put_four(first, b, other_early);
+        put_four(first + 4u, b, other_late);
+    }
+    if (TOKENS == 16u) {
+        put_four(first + 8u, a, other_early);
+        put_four(first + 12u, a, other_late);
     }
 }
 

@@ -111,9 +111,9 @@ fn put(token: u32, quad: u32, product: vec4<f32>) {
         value += out[at];
     }
     if ((shape.then & GATE) != 0u) {
-        // silu(what is there) · product; a large negative gate makes exp infinite and the quotient 0.
+        // silu(what is there) · product. Beyond -80 it is zero to any rounding, and exp must not become infinite.
         let gate = out[at];
-        value *= gate / (vec4<f32>(1.0) + exp(-gate));
+        value *= gate / (vec4<f32>(1.0) + exp(min(-gate, vec4<f32>(80.0))));
     }
     out[at] = value;
 }
