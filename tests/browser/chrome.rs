@@ -1,6 +1,6 @@
 //! ChromeDriver and the commands that it has beyond the WebDriver standard.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -16,25 +16,52 @@ pub struct Driver {
     url: String,
 }
 
+/// Times that a driver is started: the port that it finds free for one of the two versions of IP may be taken for the
+/// other, or by somebody else a moment later, and then it ends.
+const STARTS: usize = 5;
+
 impl Driver {
     /// Starts ChromeDriver on a port that it chooses itself.
     pub fn start(browser: &Browser) -> Self {
+        let mut said = Vec::new();
+        for _ in 0..STARTS {
+            match Self::start_once(browser) {
+                Ok(driver) => return driver,
+                Err(words) => said.push(words),
+            }
+        }
+        panic!("ChromeDriver did not say on which port it listens, but: {}", said.join("; then: "));
+    }
+
+    /// One try; what it said instead, where it ends without a port.
+    fn start_once(browser: &Browser) -> Result<Self, String> {
         let mut process = Command::new(&browser.driver)
             .args(["--port=0", "--log-level=WARNING"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("ChromeDriver starts");
+        let mut errors = process.stderr.take().expect("its errors are piped");
+        // What it writes is read to the end, or it would wait for a reader one day.
+        let errors = std::thread::spawn(move || {
+            let mut words = Vec::new();
+            let _ = errors.read_to_end(&mut words);
+            String::from_utf8_lossy(&words).into_owned()
+        });
         let output = process.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-        let port = lines
-            .find_map(|line| {
-                line.split_once("successfully on port ").map(|(_, port)| port.trim_matches('.').to_owned())
-            })
-            .expect("ChromeDriver says on which port it listens");
-        // Its later lines are read to the end, or it would wait for a reader one day.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url: format!("http://127.0.0.1:{port}") }
+        let mut said = Vec::new();
+        for line in lines.by_ref() {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                let url = format!("http://127.0.0.1:{}", port.trim_matches('.'));
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(Self { process, url });
+            }
+            said.push(line);
+        }
+        let ended = process.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        said.extend([errors.join().unwrap_or_default(), ended]);
+        Err(said.join(" | "))
     }
 
     /// Opens a browser with a clean profile, which records its network and its console, and whose requests to any host
