@@ -18,7 +18,11 @@ struct Served {
 
 impl Served {
     fn start(more: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_candor"))
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_candor")), more)
+    }
+
+    fn start_by(mut command: Command, more: &[&str]) -> Self {
+        let mut process = command
             .args(["serve", "--model", MODEL, "--task", "sentiment", "--port", "0", "--json"])
             .args(more)
             .stdout(Stdio::piped())
@@ -112,6 +116,38 @@ fn answers_are_those_of_the_command_line() {
     }
     let (status, single) = served.classify(&json!({ "text": texts[1] }));
     assert_eq!((status, &single["confidence"]), (200, &known[1]["confidence"]));
+}
+
+#[test]
+fn a_server_with_one_thread_to_compute_with_never_answered() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_candor"));
+    command.env("RAYON_NUM_THREADS", "1");
+    let served = Served::start_by(command, &[]);
+    for texts in [1, 70] {
+        let texts: Vec<String> = (0..texts).map(|i| format!("text {i}")).collect();
+        let (status, answer) = served.classify(&json!({ "texts": texts }));
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["predictions"].as_array().unwrap().len(), texts.len());
+    }
+}
+
+#[test]
+fn a_proxys_name_is_answered_for_where_it_is_allowed() {
+    let served = Served::start(&["--allow-host", "candor.example", "--allow-host", "other.example"]);
+    for (host, origin, expected) in [
+        ("candor.example", "https://candor.example", 200),
+        ("OTHER.example:8443", "https://OTHER.example:8443", 200),
+        ("candor.example", "https://elsewhere.example", 403),
+        ("elsewhere.example", "https://elsewhere.example", 421),
+    ] {
+        let request = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n");
+        assert_eq!(parts(&served.raw(request.as_bytes())).0, expected, "{host} {origin}");
+    }
+    let refused = Command::new(env!("CARGO_BIN_EXE_candor"))
+        .args(["serve", "--model", MODEL, "--task", "sentiment", "--allow-host", "https://candor.example"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
 }
 
 #[test]
@@ -306,6 +342,7 @@ fn the_web_app_is_served_beside_it() {
     }
     let (status, page) = served.get("/api");
     assert!(status == 200 && page.contains("POST /classify"));
+    assert!(page.contains(&format!("http://{}/classify", served.address)), "{page}");
     let (status, document) = served.get("/openapi.json");
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));

@@ -114,6 +114,36 @@ fn a_sweep_divides_rows_trains_and_probes() {
 }
 
 #[test]
+fn half_a_fine_tune_was_evaluated_and_its_result_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    write_rows(&folder.path().join("data.jsonl"), "data", 30);
+    write_rows(&folder.path().join("train.jsonl"), "train", 40);
+    let sweep = format!(
+        "data = \"data.jsonl\"\ntrain = \"train.jsonl\"\nmodels = [\"{MODEL}\"]\nbaselines = [\"majority\"]\n\
+         [[finetunes]]\nname = \"lora\"\ntask = \"sentiment\"\nlimit-tokens = 200\nsettings = {{ epochs = 1 }}\n\
+         [[prompts]]\nname = \"tuned\"\ntask = \"sentiment\"\nadapters = [\"lora\"]\ncalibrators = [\"platt\"]\n"
+    );
+    std::fs::write(folder.path().join("s.toml"), sweep).unwrap();
+    let words = ["sweep", "s.toml", "--json", "--resamples", "200"];
+    good(folder.path(), &words);
+    let runs = |start: &str| -> Vec<std::path::PathBuf> {
+        let all = std::fs::read_dir(folder.path().join("s-runs")).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(start)).collect()
+    };
+    // As a kill leaves it, an adapter and no mark; and with a checkpoint that it cannot go on from.
+    let tune = runs("fine-tune-lora").remove(0);
+    std::fs::remove_file(tune.join("sweep.json")).unwrap();
+    std::fs::write(tune.join("checkpoint.safetensors"), "broken").unwrap();
+    runs("tuned").iter().for_each(|run| std::fs::remove_dir_all(run).unwrap());
+    let failed = candor(folder.path(), &words);
+    assert!(!failed.status.success() && said(&failed).contains("its fine-tune failed"), "{}", said(&failed));
+    assert!(said(&failed).contains("3 of 4 runs failed") && runs("tuned").is_empty(), "{}", said(&failed));
+    std::fs::remove_file(tune.join("checkpoint.safetensors")).unwrap();
+    good(folder.path(), &words);
+    assert_eq!(runs("tuned").len(), 2);
+}
+
+#[test]
 fn a_probe_is_a_run_like_others_and_is_judged_on_rows_it_has_not_seen() {
     let folder = tempfile::tempdir().unwrap();
     write_rows(&folder.path().join("train.jsonl"), "train", 80);
@@ -298,6 +328,21 @@ fn questions_are_answered_together_as_they_would_be_alone() {
         let found = &evaluated["questions"][&question.name];
         assert!(found["n"] == 4 && found["mse"]["value"].as_f64().unwrap() >= 0.0, "{found}");
     }
+    for (command, flags) in [
+        ("classify", &["--confidence", "share", "a text"][..]),
+        ("classify", &["--calibrator", "c.json", "a text"]),
+        ("eval", &["--data", "t.jsonl", "--out", "other", "--calibrator", "c.json", "--force"]),
+        ("eval", &["--data", "t.jsonl", "--out", "other", "--confidence", "total-probability"]),
+    ] {
+        let refused = candor(folder.path(), &[&[command, "--model", MODEL, "--task", QUESTIONS], flags].concat());
+        let flag = if flags.contains(&"--calibrator") { "--calibrator" } else { "--confidence" };
+        assert!(refused.status.code() == Some(2) && said(&refused).contains(flag), "{flags:?}: {}", said(&refused));
+    }
+    let fewer = good(folder.path(), &[&words[..8], &["--overwrite", "--resamples", "50", "--out", "run"]].concat());
+    for part in ["metrics", "questions"] {
+        assert_ne!(fewer[part], evaluated[part], "--resamples was ignored");
+    }
+
     std::fs::write(folder.path().join("t.jsonl"), rows.replace("\"empathy\"", "\"sympathy\"")).unwrap();
     let wrong =
         candor(folder.path(), &["eval", "--model", MODEL, "--task", QUESTIONS, "--data", "t.jsonl", "--out", "other"]);

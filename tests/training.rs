@@ -18,7 +18,7 @@ use candor::task::questions::QuestionSet;
 use candor::train::parameters::Parameters;
 use candor::train::rows::Rows;
 use candor::train::stack::{Stack, Target};
-use candor::train::{Asked, Criterion, Event, Inputs, Outcome, Settings, finetune};
+use candor::train::{Asked, Criterion, Event, Inputs, Labelled, Outcome, Settings, finetune};
 
 const TINY: &[u8] = include_bytes!("../models/tiny.gguf");
 
@@ -295,6 +295,17 @@ fn prepared(classifier: &Classifier) -> PreparedTask {
 
 /// Fine-tunes on the tiny model; stops at a step if asked to.
 fn train(rows: &[Example], settings: &Settings, folder: &Path, stop_at: Option<usize>) -> candor::Result<Outcome> {
+    train_within(None, rows, settings, folder, stop_at)
+}
+
+/// The same with prompts that are cut to so many tokens.
+fn train_within(
+    limit_tokens: Option<usize>,
+    rows: &[Example],
+    settings: &Settings,
+    folder: &Path,
+    stop_at: Option<usize>,
+) -> candor::Result<Outcome> {
     let classifier = classifier();
     let task = prepared(&classifier);
     let inputs = Inputs {
@@ -303,19 +314,21 @@ fn train(rows: &[Example], settings: &Settings, folder: &Path, stop_at: Option<u
         model_sha256: "0123",
         task_sha256: &task.task().sha256(),
         model_name: "tiny",
-        training: rows,
-        validation: &examples(24),
+        training: Labelled { rows, file: "train.jsonl" },
+        validation: Labelled { rows: &examples(24), file: "valid.jsonl" },
         settings,
-        limit_tokens: None,
+        limit_tokens,
         folder,
+        overwrite: false,
     };
     let cancel = Cancel::default();
     let mut quiet = |_, _| {};
     let mut control = Control::new(cancel.clone(), &mut quiet);
     pollster::block_on(finetune(&inputs, &mut control, &mut |event| {
-        if let Event::Step { step, .. } = event
-            && stop_at == Some(*step)
-        {
+        let Event::Step { step, .. } = event else { return };
+        #[cfg(unix)]
+        assert!(!folder.join("lower-layers.f32").exists(), "a name that would stay behind after a kill");
+        if stop_at == Some(*step) {
             cancel.cancel();
         }
     }))
@@ -421,11 +434,12 @@ fn questions_about_a_text_are_learned_together() {
             model_sha256: "0123",
             task_sha256: &set.sha256(),
             model_name: "tiny",
-            training: rows,
-            validation: &answers(30)[..46],
+            training: Labelled { rows, file: "train.jsonl" },
+            validation: Labelled { rows: &answers(30)[..46], file: "valid.jsonl" },
             settings,
             limit_tokens: None,
             folder: folder.path(),
+            overwrite: false,
         };
         pollster::block_on(quietly(async |control| finetune(&inputs, control, &mut |_| {}).await))
     };
@@ -484,7 +498,20 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     };
     let before = files();
     assert!(refused(&examples(33), &one).message.contains("the data has changed"));
-    assert!(refused(&good, &Settings { lr: 1e-3, ..one.clone() }).message.contains("a setting has changed"));
+    let mut grouped = good.clone();
+    grouped[3].group = Some("another".to_owned());
+    assert!(refused(&grouped, &one).message.contains("the data has changed"));
+    for (changed, field, was, is) in [
+        (Settings { lr: 1e-3, ..one.clone() }, "lr", "0.005", "0.001"),
+        (Settings { layers: None, ..one.clone() }, "layers", "1", "not given"),
+        (Settings { seed: 9, ..one.clone() }, "seed", "1", "9"),
+    ] {
+        let error = refused(&good, &changed);
+        assert_eq!(error.field.as_deref(), Some(field), "{error}");
+        assert!(error.message.contains(&format!("was {was} when")) && error.message.ends_with(&format!("is {is}")));
+    }
+    let cut = train_within(Some(120), &good, &one, folder.path(), None).unwrap_err();
+    assert!(cut.field.as_deref() == Some("limit-tokens") && cut.message.ends_with("now it is 120"), "{cut}");
     assert_eq!(files(), before);
     assert_eq!(train(&good, &one, folder.path(), None).unwrap().adapter_sha256, first.adapter_sha256);
 
@@ -493,6 +520,32 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     let wild_settings = Settings { lr: 1e30, warmup: 0.0, ..settings() };
     let diverged = train(&good, &wild_settings, wild.path(), None).unwrap_err();
     assert!(diverged.message.contains("not a number") && diverged.help.unwrap().contains("--lr"));
+}
+
+#[test]
+fn what_diverged_in_its_only_step_was_called_bad_data() {
+    // Of one step there is no second loss that would show it: too far for the model, and too far for any number.
+    for (lr, words) in [(1e30, "the validation after step 1"), (1e39, "a trained number")] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { lr, warmup: 0.0, batch: 64, ..settings() };
+        let diverged = train(&examples(32), &settings, folder.path(), None).unwrap_err();
+        assert!(diverged.message.contains(words) && diverged.message.contains("nothing was learned"), "{diverged}");
+        assert!(diverged.field.as_deref() == Some("lr") && diverged.help.unwrap().contains("--lr"));
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_not_guessed_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = Settings { epochs: 1, ..settings() };
+    train(&examples(32), &one, folder.path(), None).unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let text = r#"\"format\":2"#;
+    let bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    std::fs::write(&path, [&bytes[..at + text.len() - 1], b"1", &bytes[at + text.len()..]].concat()).unwrap();
+    let refused = train(&examples(32), &one, folder.path(), None).unwrap_err();
+    assert!(refused.message.contains("another version") && refused.help.unwrap().contains("--overwrite"));
 }
 
 #[test]

@@ -83,10 +83,12 @@ pub fn forest(
     })
 }
 
-/// The lasso a label, its strength chosen by cross-validation.
+/// The lasso a label, its strength chosen by cross-validation. Where rows are no more than columns, each fit sees only the
+/// columns that go with its outcome best, one fewer than it has rows (sure independence screening, Fan and Lv 2008): the
+/// learner takes no more, and a fold's columns are chosen without its held-out rows.
 ///
 /// # Errors
-/// Rows that it cannot be fitted on, for example fewer of them than columns.
+/// Rows that it cannot be fitted on.
 pub fn lasso(
     known: &[Vec<f64>],
     truths: &[usize],
@@ -130,28 +132,43 @@ fn one_a_label(labels: usize, truths: &[usize], fit: impl Fn(&Vec<f64>) -> Resul
     Ok((0..rows).map(row).collect())
 }
 
-/// The least strength that leaves no column: the largest covariance with the outcome, columns scaled alike.
-fn strength_of_nothing(rows: &[Vec<f64>], outcome: &[f64]) -> f64 {
+/// How far a column goes with the outcome: their covariance without its sign, the column scaled like all others.
+fn association(rows: &[Vec<f64>], outcome: &[f64], place: usize) -> f64 {
     let n = rows.len() as f64;
     let mean = outcome.iter().sum::<f64>() / n;
-    let column = |place: usize| {
-        let values = || rows.iter().map(move |row| row[place]);
-        let centre = values().sum::<f64>() / n;
-        let spread = (values().map(|value| (value - centre).powi(2)).sum::<f64>() / n).sqrt().max(1e-12);
-        let covariance = values().zip(outcome).map(|(value, y)| (value - centre) * (y - mean)).sum::<f64>();
-        (covariance / spread / n).abs()
-    };
-    (0..rows[0].len()).map(column).fold(1e-9, f64::max)
+    let values = || rows.iter().map(|row| row[place]);
+    let centre = values().sum::<f64>() / n;
+    let spread = (values().map(|value| (value - centre).powi(2)).sum::<f64>() / n).sqrt().max(1e-12);
+    let covariance = values().zip(outcome).map(|(value, y)| (value - centre) * (y - mean)).sum::<f64>();
+    (covariance / spread / n).abs()
+}
+
+/// The least strength that leaves no column.
+fn strength_of_nothing(rows: &[Vec<f64>], outcome: &[f64]) -> f64 {
+    (0..rows[0].len()).map(|place| association(rows, outcome, place)).fold(1e-9, f64::max)
+}
+
+/// The `most` columns that go with the outcome best, in their own order; of equals the first.
+fn screened(mut columns: Vec<usize>, rows: &[Vec<f64>], outcome: &[f64], most: usize) -> Vec<usize> {
+    let strengths: Vec<f64> = (0..rows[0].len()).map(|place| association(rows, outcome, place)).collect();
+    columns.sort_by(|&a, &b| strengths[b].total_cmp(&strengths[a]).then(a.cmp(&b)));
+    columns.truncate(most);
+    columns.sort_unstable();
+    columns
 }
 
 fn fitted_lasso(rows: &[Vec<f64>], outcome: &[f64], strength: f64, asked: &[Vec<f64>]) -> Result<Vec<f64>> {
     // A column that never changes within these rows cannot be scaled; it says nothing either.
     let varies = |place: &usize| rows.iter().any(|row| row[*place] != rows[0][*place]);
-    let kept: Vec<usize> = (0..rows[0].len()).filter(varies).collect();
+    let mut kept: Vec<usize> = (0..rows[0].len()).filter(varies).collect();
+    if kept.len() >= rows.len() {
+        kept = screened(kept, rows, outcome, rows.len() - 1);
+    }
     let select = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
         rows.iter().map(|row| kept.iter().map(|place| row[*place]).collect()).collect()
     };
-    if kept.is_empty() {
+    // Nor is there anything to learn where the outcome never changes, as may be in a fold of few rows.
+    if kept.is_empty() || outcome.iter().all(|value| *value == outcome[0]) {
         return Ok(vec![outcome.iter().sum::<f64>() / outcome.len() as f64; asked.len()]);
     }
     let parameters = LassoParameters::default().with_alpha(strength).with_normalize(true);
@@ -166,6 +183,10 @@ fn error_of(rows: &[Vec<f64>], outcome: &[f64], folds: &[usize], strength: f64) 
         let part =
             |inside: bool| -> Vec<usize> { (0..rows.len()).filter(|&row| (folds[row] == fold) == inside).collect() };
         let (fitted, held_out) = (part(false), part(true));
+        // Of fewer rows than folds, some folds hold none.
+        if held_out.is_empty() {
+            continue;
+        }
         let rows_of = |places: &[usize]| places.iter().map(|&row| rows[row].clone()).collect::<Vec<_>>();
         let outcomes: Vec<f64> = fitted.iter().map(|&row| outcome[row]).collect();
         let predicted = fitted_lasso(&rows_of(&fitted), &outcomes, strength, &rows_of(&held_out))?;

@@ -7,7 +7,8 @@
 //!
 //! Where a learner gives no probabilities of its own, one regression a label on "is it this label?" (1 or 0) does: the
 //! mean over a forest's leaves is then an estimate of the probability (Malley et al. 2012), and the lasso's fitted value,
-//! held inside `[0.001, 0.999]`, the linear probability model's. Both are normalised over the labels.
+//! held inside `[0.001, 0.999]`, the linear probability model's. Both are normalised over the labels. With no more rows than
+//! columns the lasso sees the columns that go best with the outcome, fewer than it has rows.
 
 pub mod fields;
 mod learners;

@@ -58,6 +58,28 @@ fn learners_learn_and_give_probabilities() {
     sound(&found);
 }
 
+#[test]
+fn the_lasso_refused_rows_with_more_fields_than_there_are_rows() {
+    let wide = |n: usize, from: usize| -> Vec<Example> {
+        (from..from + n)
+            .map(|i| {
+                let level = i * 37 % 100;
+                let noise: Vec<String> =
+                    (0..60).map(|field| format!("Noise {field}: {}", (i * 7919 + field * 104_729) % 101)).collect();
+                let text = format!("{}\nLevel: {level}\n{}", noise[..30].join("\n"), noise[30..].join("\n"));
+                example(i, text, if level > 50 { "yes" } else { "no" })
+            })
+            .collect()
+    };
+    let (labels, test) = (names(&["yes", "no"]), wide(60, 40));
+    let found = predict(Baseline::Lasso, &wide(40, 0), &test, &labels, 1).unwrap();
+    assert!(accuracy(&found) > 0.8, "{}", accuracy(&found));
+    assert_eq!(found, predict(Baseline::Lasso, &wide(40, 0), &test, &labels, 1).unwrap());
+    for rows in 3..7 {
+        sound(&predict(Baseline::Lasso, &wide(rows, 0), &test, &labels, 1).unwrap());
+    }
+}
+
 fn sound(predictions: &[Prediction]) {
     for row in predictions {
         let total: f64 = row.labels.values().map(|label| label.share).sum();

@@ -51,6 +51,7 @@ impl Arguments {
 pub fn run(arguments: Arguments, json: bool) -> Result<()> {
     let mut rows = input::rows(&arguments.texts, arguments.input.as_deref(), &arguments.reading)?;
     if let Some(set) = questions::read(&arguments.scoring.task)? {
+        arguments.scoring.check_for_questions()?;
         let mut classifier = load(&arguments.scoring.model, arguments.scoring.backend.choice()?)?;
         classifier.set_adapter(arguments.scoring.open_adapter()?)?;
         let (mut output, json) = arguments.output(json)?;

@@ -141,6 +141,7 @@ fn parts_of_run(
 /// The same with a file of several questions.
 fn ask(arguments: &Arguments, set: &QuestionSet, json: bool) -> Result<()> {
     let scoring = &arguments.scoring;
+    scoring.check_for_questions()?;
     let data = input::read(&arguments.data, &arguments.reading, true)?;
     let data = known_labels(data, &set.task, &arguments.data, arguments.reading.strict())?;
     let model = Named { name: scoring.model.clone(), sha256: store::model_sha256(&scoring.model)? };
@@ -165,7 +166,8 @@ fn ask(arguments: &Arguments, set: &QuestionSet, json: bool) -> Result<()> {
         seconds: 0.0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    questions::eval(set, &classifier, &data, &scoring.options(), &arguments.out, facts, json)
+    let flags = (&arguments.metrics, &arguments.promise);
+    questions::eval(set, &classifier, &data, &scoring.options(), &arguments.out, facts, flags, json)
 }
 
 /// The place of the run's predictions, if nothing stands there that should be kept.

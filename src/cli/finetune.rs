@@ -3,11 +3,12 @@
 //! The adapter's folder holds the best epoch's adapter in both formats, a checkpoint, `metrics.jsonl` and a picture of
 //! the losses. A run that was stopped goes on with `--resume`; a folder that holds one is never overwritten unasked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
 use super::classify::{load, read_task};
+use super::eval::known_labels;
 use super::output::{Output, percent};
 use super::statistics::write_file;
 use super::{input, progress, questions, store};
@@ -15,12 +16,17 @@ use crate::chart::Picture as _;
 use crate::classify::{Classifier, PreparedTask, quietly};
 use crate::dataset::{Dataset, Example, duplicates, split};
 use crate::engine::adapter::Projection;
+use crate::engine::adapter::files::GGUF_FILE;
+use crate::engine::adapter::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::engine::{Cancel, Choice, Control};
 use crate::error::{Error, Kind, Result};
 use crate::task::questions::QuestionSet;
 use crate::task::{BiasMethod, Task};
 use crate::train::log::Record;
-use crate::train::{self, Asked, Criterion, Event, Inputs, Outcome, Settings};
+use crate::train::{self, Asked, Criterion, Event, Inputs, Labelled, Outcome, Settings};
+
+/// Bytes of a file beside the adapter from which on it is worth a note.
+const NOTED_BYTES: u64 = 100_000_000;
 
 /// What the command takes.
 #[derive(clap::Args)]
@@ -116,13 +122,14 @@ fn parse_projection(name: &str) -> std::result::Result<Projection, String> {
 }
 
 impl Hyper {
-    fn read(&self, seed: u64) -> Result<Settings> {
+    /// All settings; `seed` is the flag's.
+    fn read(&self, seed: Option<u64>) -> Result<Settings> {
         let from_file = self.settings.as_ref().map(|path| {
             let named = |error: Error| error.at_file(path.display().to_string());
             let text = std::fs::read_to_string(path).map_err(|error| named(error.into()))?;
             Settings::from_toml(&text).map_err(named)
         });
-        let mut settings = from_file.transpose()?.unwrap_or(Settings { seed, ..Settings::default() });
+        let mut settings = from_file.transpose()?.unwrap_or_default();
         fn set<T: Clone>(to: &mut T, flag: &Option<T>) {
             if let Some(value) = flag {
                 to.clone_from(value);
@@ -139,6 +146,7 @@ impl Hyper {
         set(&mut settings.weight_decay, &self.weight_decay);
         set(&mut settings.clip, &self.clip);
         set(&mut settings.patience, &self.patience);
+        set(&mut settings.seed, &seed);
         settings.layers = self.layers.or(settings.layers);
         if let Some(criterion) = self.criterion {
             settings.criterion = match criterion {
@@ -156,40 +164,42 @@ impl Hyper {
 /// A model, task or data set that cannot be read or does not fit; a folder that holds a fine-tune already or cannot be
 /// written to; training that diverges.
 pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
-    let settings = arguments.settings.read(arguments.reading.seed())?;
+    let settings = arguments.settings.read(arguments.reading.given_seed())?;
     prepare_folder(arguments)?;
     let wanted = Wanted::read(&arguments.task)?;
-    let (training, validation) = data(arguments)?;
+    let (training, validation) = data(arguments, wanted.labels())?;
     warn(wanted.labels(), &training, &validation);
     let model_sha256 = store::model_sha256(&arguments.model)?;
     let classifier = load(&arguments.model, Choice::Cpu)?;
     let prepared = wanted.prepare(&classifier)?;
     let asked: Vec<Asked<'_>> =
         prepared.iter().map(|(question, task)| Asked { question: question.as_deref(), task }).collect();
+    let training_file = arguments.train.display().to_string();
+    let validation_file = arguments.valid.as_ref().unwrap_or(&arguments.train).display().to_string();
     let inputs = Inputs {
         classifier: &classifier,
         asked: &asked,
         model_sha256: &model_sha256,
         task_sha256: &wanted.sha256(),
         model_name: &arguments.model,
-        training: &training.examples,
-        validation: &validation.examples,
+        training: Labelled { rows: &training.examples, file: &training_file },
+        validation: Labelled { rows: &validation.examples, file: &validation_file },
         settings: &settings,
         limit_tokens: arguments.limit_tokens,
         folder: &arguments.out,
+        overwrite: arguments.overwrite,
     };
-    let shown = |error: Error| match error.line {
-        // A row's own error knows its line; only here is its file known.
-        Some(_) => error.at_file(arguments.train.display().to_string()),
-        None if error.kind == Kind::Resource && error.help.is_none() => {
-            error.help("make room and go on with --resume: what was learned up to the last whole epoch is kept")
-        }
-        None => error,
+    let shown = |error: Error| match error.kind == Kind::Resource && error.help.is_none() {
+        true => error.help("make room and go on with --resume: what was learned up to the last whole epoch is kept"),
+        false => error,
     };
     let bar = progress::bar("lower layers", progress::Unit::Rows);
     let mut quiet = |_, _| {};
     let mut control = Control::new(Cancel::default(), &mut quiet);
-    let mut observe = |event: &Event<'_>| show(&bar, event);
+    let mut observe = |event: &Event<'_>| match event {
+        Event::Keeping(bytes) => say_kept(*bytes, &arguments.out),
+        event => show(&bar, event),
+    };
     let outcome = pollster::block_on(train::finetune(&inputs, &mut control, &mut observe)).map_err(shown)?;
     bar.finish_and_clear();
     let curve = train::log::read(&arguments.out)?;
@@ -252,31 +262,39 @@ impl Wanted {
     }
 }
 
-/// Makes the folder, unless a fine-tune stands in it that nobody asked to replace or to go on with.
+/// Makes the folder, unless a fine-tune or an adapter stands in it that nobody asked to replace or to go on with. What is
+/// there is left alone: it goes when everything else was found right.
 fn prepare_folder(arguments: &Arguments) -> Result<()> {
     let folder = &arguments.out;
-    let at = |error: std::io::Error| Error::from(error).at_file(folder.display().to_string());
-    let checkpoint = folder.join(train::checkpoint::FILE);
-    if checkpoint.exists() {
-        if arguments.overwrite {
-            std::fs::remove_file(&checkpoint).map_err(at)?;
-        } else if !arguments.resume {
-            return Err(Error::usage("there is a fine-tune in this folder already")
-                .at_file(folder.display().to_string())
-                .in_field("--out")
-                .help("go on with it: --resume; replace it: --overwrite; or give another folder"));
-        }
-    } else if arguments.resume {
+    let holds = |name: &str| folder.join(name).exists();
+    let is_begun = holds(train::checkpoint::FILE);
+    let occupied = if is_begun {
+        Some(("a fine-tune", "go on with it: --resume; replace it: --overwrite; or give another folder"))
+    } else if [CONFIG_FILE, WEIGHTS_FILE, GGUF_FILE].into_iter().any(holds) {
+        Some(("an adapter", "replace it: --overwrite; or give another folder"))
+    } else {
+        None
+    };
+    if let Some((what, help)) = occupied.filter(|_| !arguments.overwrite && !arguments.resume) {
+        return Err(Error::usage(format!("there is {what} in this folder already"))
+            .at_file(folder.display().to_string())
+            .in_field("--out")
+            .help(help));
+    }
+    if arguments.resume && !is_begun {
         eprintln!("note: there is no checkpoint in {} yet; starting anew", folder.display());
     }
-    std::fs::create_dir_all(folder).map_err(at)
+    std::fs::create_dir_all(folder).map_err(|error| Error::from(error).at_file(folder.display().to_string()))
 }
 
-/// Rows to learn from and to validate with.
-fn data(arguments: &Arguments) -> Result<(Dataset, Dataset)> {
-    let mut training = input::read(&arguments.train, &arguments.reading, true)?;
+/// Rows to learn from and to validate with, of the labels that the task has.
+fn data(arguments: &Arguments, task: &Task) -> Result<(Dataset, Dataset)> {
+    let read = |path: &PathBuf| {
+        known_labels(input::read(path, &arguments.reading, true)?, task, path, arguments.reading.strict())
+    };
+    let mut training = read(&arguments.train)?;
     let validation = match &arguments.valid {
-        Some(path) => input::read(path, &arguments.reading, true)?,
+        Some(path) => read(path)?,
         None => {
             let parts = split::split(&training.examples, 0.1, arguments.reading.seed())?;
             let pick =
@@ -309,6 +327,14 @@ fn warn(task: &Task, training: &Dataset, validation: &Dataset) {
     }
 }
 
+/// Says what a long run takes of the disk.
+fn say_kept(bytes: u64, folder: &Path) {
+    if bytes > NOTED_BYTES {
+        let (size, folder) = (bytes as f64 / 1e9, folder.display());
+        eprintln!("note: what the lower layers make of the rows takes {size:.1} GB in {folder} until this is done");
+    }
+}
+
 /// Draws progress; epochs are lines.
 fn show(bar: &ProgressBar, event: &Event<'_>) {
     match event {
@@ -333,7 +359,7 @@ fn show(bar: &ProgressBar, event: &Event<'_>) {
             );
             bar.suspend(|| eprintln!("{line}"));
         }
-        Event::Recorded(_) => {}
+        Event::Recorded(_) | Event::Keeping(_) => {}
     }
 }
 

@@ -26,9 +26,9 @@ pub struct Arguments {
     /// Take at most this many rows, drawn at random.
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
-    /// Seed of the draw.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Seed of the draw [default: 1].
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// Rows to classify, in batches.
@@ -43,7 +43,7 @@ pub enum Rows {
     /// Rows come as somebody writes them.
     Stream {
         /// The lines.
-        lines: jsonl::Reader<BufReader<SharedInput>>,
+        lines: Box<jsonl::Reader<BufReader<SharedInput>>>,
         /// Bad lines end the run instead of being left out.
         strict: bool,
         /// Bytes that were read but not yet handed out, seen from outside the reader.
@@ -135,7 +135,7 @@ pub fn rows(texts: &[String], input: Option<&Path>, arguments: &Arguments) -> Re
         [dash] if dash == "-" => {
             let waiting = SharedInput::standard();
             let lines = jsonl::Reader::new(BufReader::with_capacity(1 << 16, waiting), arguments.options(false));
-            Ok(Rows::Stream { lines, strict: arguments.strict, waiting })
+            Ok(Rows::Stream { lines: Box::new(lines), strict: arguments.strict, waiting })
         }
         texts => {
             let example = |(index, text): (usize, &String)| Example {
@@ -172,7 +172,7 @@ pub fn read(path: &Path, arguments: &Arguments, need_labels: bool) -> Result<Dat
     }
     dataset.notes.iter().for_each(|note| eprintln!("note: {note}"));
     if let Some(limit) = arguments.limit.filter(|limit| *limit < dataset.examples.len()) {
-        let drawn = split::sample(&dataset.examples, limit, arguments.seed);
+        let drawn = split::sample(&dataset.examples, limit, arguments.seed());
         dataset.examples = drawn.into_iter().map(|index| dataset.examples[index].clone()).collect();
     }
     Ok(dataset)
@@ -199,6 +199,11 @@ fn folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 impl Arguments {
     /// The seed of everything random.
     pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// The seed, where one was given.
+    pub fn given_seed(&self) -> Option<u64> {
         self.seed
     }
 
@@ -210,7 +215,7 @@ impl Arguments {
         limit: Option<usize>,
         seed: u64,
     ) -> Self {
-        Self { text_field, label_field, label_from, strict: false, limit, seed }
+        Self { text_field, label_field, label_from, strict: false, limit, seed: Some(seed) }
     }
 
     /// The same for rows of which all are wanted.

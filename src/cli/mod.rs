@@ -87,11 +87,18 @@ enum Command {
 /// Runs the command line; returns the exit status.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // On a thread of the pool, where a parallel loop starts at once instead of waking another thread and waiting for it.
     if matches!(arguments.command, Command::Finetune(_) | Command::Sweep(_)) {
         crate::platform::keep_freed_memory();
     }
-    match rayon::scope(|_| run(arguments)) {
+    let outcome = match arguments.command {
+        // It waits for clients as long as it lives: a thread of the pool that did so would be missing where texts are
+        // computed, and with one processor there is no other.
+        Command::Serve(_) => run(arguments),
+        // On a thread of the pool, where a parallel loop starts at once instead of waking another thread and waiting
+        // for it.
+        _ => rayon::scope(|_| run(arguments)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

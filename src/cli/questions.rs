@@ -90,6 +90,7 @@ pub fn eval(
     options: &Options,
     folder: &Path,
     facts: RunFacts,
+    (settings, promise): (&metrics::Settings, &Promise),
     json: bool,
 ) -> Result<()> {
     let names: Vec<&str> = set.questions.iter().map(|question| question.name.as_str()).collect();
@@ -126,10 +127,9 @@ pub fn eval(
     }
     let facts = RunFacts { seconds: crate::platform::now() - started, ..facts };
     run_folder::write_predictions(folder, &predictions)?;
-    let (settings, promise) = (metrics::Settings::default(), Promise::default());
     let task = set.questions.first().map(|question| set.task_of(question));
-    let run = run_folder::finish(folder, facts, task.as_ref(), &settings, &promise)?;
-    let resampling = Resampling { seed: SEED, ..Resampling::default() };
+    let run = run_folder::finish(folder, facts, task.as_ref(), settings, promise)?;
+    let resampling = settings.resampling(Resampling { seed: SEED, ..Resampling::default() });
     outcomes.retain(|_, rows| !rows.is_empty());
     let questions = outcomes.into_iter().map(|(name, rows)| (name, quality(&rows, resampling))).collect();
     let evaluated = Evaluated { run, questions };

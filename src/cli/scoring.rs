@@ -6,7 +6,7 @@ use super::statistics::read_calibrator;
 use super::{adapter, backend, store};
 use crate::classify::{Classifier, HowSure, Options, quietly};
 use crate::engine::Adapter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{Confidence, Finish};
 use crate::stats::calibrated::Applier;
 use crate::stats::saved::{Binding, Bound, CalibratorFile};
@@ -31,9 +31,10 @@ pub struct Arguments {
     #[arg(long)]
     pub adapter: Option<PathBuf>,
     /// Which number `confidence` is: the winner's probability over the whole vocabulary, or among the labels; or what the
-    /// model says when it is asked how sure it is, from 0 to 100 (expected or likeliest number).
-    #[arg(long, value_enum, default_value_t = ConfidenceChoice::TotalProbability)]
-    confidence: ConfidenceChoice,
+    /// model says when it is asked how sure it is, from 0 to 100 (expected or likeliest number) [default:
+    /// total-probability].
+    #[arg(long, value_enum)]
+    confidence: Option<ConfidenceChoice>,
     /// Calibrate confidence; adds the Venn–Abers interval and the set of labels where the calibrator has them.
     #[arg(long, value_name = "FILE")]
     pub calibrator: Option<PathBuf>,
@@ -48,8 +49,9 @@ pub struct Arguments {
 }
 
 /// What `confidence` is taken from.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 enum ConfidenceChoice {
+    #[default]
     TotalProbability,
     Share,
     Verbalized,
@@ -63,6 +65,28 @@ pub struct Allowed {
 }
 
 impl Arguments {
+    fn confidence(&self) -> ConfidenceChoice {
+        self.confidence.unwrap_or_default()
+    }
+
+    /// Refuses flags that mean nothing where several questions are asked about each text.
+    ///
+    /// # Errors
+    /// The first such flag.
+    pub fn check_for_questions(&self) -> Result<()> {
+        let given = [
+            ("--confidence", self.confidence.is_some()),
+            ("--calibrator", self.calibrator.is_some()),
+            ("--force", self.force),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(Error::usage("a file of several questions does not go with this flag")
+                .in_field(flag)
+                .help("leave it out: what is given of each question is its labels' shares and their expected value")),
+            None => Ok(()),
+        }
+    }
+
     /// How the classifier is to work.
     pub fn options(&self) -> Options {
         Options { top: 0, limit_tokens: self.limit_tokens.unwrap_or(usize::MAX) }
@@ -79,7 +103,7 @@ impl Arguments {
             }
             None => String::new(),
         };
-        let confidence = clap::ValueEnum::to_possible_value(&self.confidence);
+        let confidence = clap::ValueEnum::to_possible_value(&self.confidence());
         let confidence = confidence.as_ref().map_or("", clap::builder::PossibleValue::get_name);
         Ok(format!(
             "confidence {confidence}, limit {:?}, forced {}, calibrator {calibrator}",
@@ -126,7 +150,7 @@ impl Arguments {
     /// # Errors
     /// A task that cannot be asked about.
     pub fn how_sure(&self, task: &Task, classifier: &Classifier) -> Result<Option<HowSure>> {
-        if !matches!(self.confidence, ConfidenceChoice::Verbalized | ConfidenceChoice::VerbalizedMode) {
+        if !matches!(self.confidence(), ConfidenceChoice::Verbalized | ConfidenceChoice::VerbalizedMode) {
             return Ok(None);
         }
         pollster::block_on(quietly(async |control| HowSure::new(task, classifier, control).await)).map(Some)
@@ -138,7 +162,7 @@ impl Arguments {
     /// A calibrator for other labels than the task's.
     pub fn finish<'a>(&self, allowed: Option<&'a Allowed>, task: &Task) -> Result<Finish<'a>> {
         let names: Vec<&str> = task.labels.iter().map(|label| label.name.as_str()).collect();
-        let confidence = match self.confidence {
+        let confidence = match self.confidence() {
             ConfidenceChoice::TotalProbability => Confidence::TotalProbability,
             ConfidenceChoice::Share => Confidence::Share,
             ConfidenceChoice::Verbalized => Confidence::Verbalized,

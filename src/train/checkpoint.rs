@@ -3,12 +3,14 @@
 //! Written after every epoch, to another name first, so that there is always one whole checkpoint. It says what it was
 //! made of; going on with anything else is refused.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::optimizer::AdamW;
 use super::settings::Settings;
@@ -17,6 +19,8 @@ use crate::error::{Error, Result};
 
 /// File name in the adapter's folder.
 pub const FILE: &str = "checkpoint.safetensors";
+/// What the header says, and what the hashes in it are of: a checkpoint with another number cannot be compared.
+const FORMAT: u32 = 2;
 
 /// What a fine-tune is made of, besides the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,9 @@ pub struct MadeOf {
     pub task_sha256: String,
     /// SHA-256 of the rows, those to learn from and those to validate with.
     pub data_sha256: String,
+    /// How many tokens of a prompt are kept, where prompts are cut.
+    #[serde(default)]
+    pub limit_tokens: Option<usize>,
 }
 
 /// The progress of a fine-tune.
@@ -63,6 +70,8 @@ pub struct Checkpoint {
 
 #[derive(Serialize, Deserialize)]
 struct Header {
+    #[serde(default)]
+    format: u32,
     settings: Settings,
     made_of: MadeOf,
     progress: Progress,
@@ -76,6 +85,7 @@ impl Checkpoint {
     /// A disk that is full or cannot be written; the checkpoint that was there before is then still there.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let header = Header {
+            format: FORMAT,
             settings: self.settings.clone(),
             made_of: self.made_of.clone(),
             progress: self.progress.clone(),
@@ -110,6 +120,20 @@ impl Checkpoint {
         Self::from_bytes(&bytes).map(Some).map_err(named)
     }
 
+    /// Takes the one in a folder away, if there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn remove(folder: &Path) -> Result<()> {
+        let path = folder.join(FILE);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::from(error).at_file(path.display().to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let broken =
             |what: &str| Error::format(format!("this is no checkpoint: {what}")).help("start anew with --overwrite");
@@ -118,6 +142,10 @@ impl Checkpoint {
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get("candor.checkpoint"));
         let header: Header = serde_json::from_str(header.ok_or_else(|| broken("it has no header"))?)
             .map_err(|error| broken(&error.to_string()))?;
+        if header.format != FORMAT {
+            return Err(Error::unsupported("the checkpoint was written by another version of this program")
+                .help("go on with that version, or start anew with --overwrite"));
+        }
         let list = |name: &str| -> Result<Vec<f32>> {
             let tensor = tensors.tensor(name).map_err(|error| broken(&error.to_string()))?;
             if tensor.dtype() != Dtype::F32 {
@@ -139,18 +167,37 @@ impl Checkpoint {
     /// # Errors
     /// What differs, by name.
     pub fn check(&self, settings: &Settings, made_of: &MadeOf) -> Result<()> {
+        let help = "go on with what it was started with, or start anew with --overwrite";
         let differs = [
             (self.made_of.model_sha256 != made_of.model_sha256, "the model's file"),
             (self.made_of.task_sha256 != made_of.task_sha256, "the task"),
             (self.made_of.data_sha256 != made_of.data_sha256, "the data"),
-            (self.settings != *settings, "a setting"),
         ];
-        match differs.into_iter().find(|(differs, _)| *differs) {
-            Some((_, what)) => Err(Error::input(format!("{what} has changed since the checkpoint was written"))
-                .help("go on with what it was started with, or start anew with --overwrite")),
+        if let Some((_, what)) = differs.into_iter().find(|(differs, _)| *differs) {
+            return Err(Error::input(format!("{what} has changed since the checkpoint was written")).help(help));
+        }
+        let (was, is) = (named(&self.settings, &self.made_of)?, named(settings, made_of)?);
+        match was.iter().zip(&is).find(|((_, was), (_, is))| was != is) {
+            Some(((name, was), (_, is))) => {
+                let said = |value: &Value| if value.is_null() { "not given".to_owned() } else { value.to_string() };
+                let (was, is) = (said(was), said(is));
+                Err(Error::input(format!("this was {was} when the checkpoint was written, and now it is {is}"))
+                    .in_field(name)
+                    .help(help))
+            }
             None => Ok(()),
         }
     }
+}
+
+/// Everything that can be set, under its name; what is not given is null.
+fn named(settings: &Settings, made_of: &MadeOf) -> Result<BTreeMap<String, Value>> {
+    let all = serde_json::to_value(settings).map_err(|error| Error::internal(error.to_string()))?;
+    let Value::Object(all) = all else { return Err(Error::internal("settings without names")) };
+    let mut named: BTreeMap<String, Value> = all.into_iter().collect();
+    named.entry("layers".to_owned()).or_insert(Value::Null);
+    named.insert("limit-tokens".to_owned(), made_of.limit_tokens.into());
+    Ok(named)
 }
 
 /// Writes a file under another name first, so that it is there whole or as it was.

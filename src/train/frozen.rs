@@ -29,6 +29,9 @@ pub struct Frozen<'a> {
 struct Kept {
     path: PathBuf,
     file: File,
+    /// Whether the file still has its name: where the platform allows it, that is taken from it while it is open, and
+    /// nothing stays behind, however the program ends.
+    is_named: bool,
     /// Where each beginning's rows are, in numbers; nowhere for one that no sequence has.
     beginnings: Vec<Range<u64>>,
     /// Where each sequence's rows are.
@@ -37,8 +40,21 @@ struct Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if self.is_named {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Bytes that the file of rows takes.
+pub fn kept_bytes(config: &ModelConfig, first: usize, sequences: &Sequences) -> u64 {
+    if first == 0 { 0 } else { tokens(sequences) * config.width as u64 * size_of::<f32>() as u64 }
+}
+
+/// Tokens of all sequences and of what they begin with.
+fn tokens(sequences: &Sequences) -> u64 {
+    let own: usize = sequences.all.iter().map(|sequence| sequence.tokens.len()).sum();
+    (own + sequences.beginnings.iter().map(Vec::len).sum::<usize>()) as u64
 }
 
 impl<'a> Frozen<'a> {
@@ -65,6 +81,7 @@ impl<'a> Frozen<'a> {
         let mut kept = Kept {
             path: path.to_path_buf(),
             file,
+            is_named: std::fs::remove_file(path).is_err(),
             beginnings: vec![0..0; sequences.beginnings.len()],
             sequences: Vec::with_capacity(sequences.all.len()),
         };
@@ -76,8 +93,7 @@ impl<'a> Frozen<'a> {
             end += rows.len() as u64;
             Ok(end - rows.len() as u64..end)
         };
-        let own: usize = sequences.all.iter().map(|sequence| sequence.tokens.len()).sum();
-        let total = (own + sequences.beginnings.iter().map(Vec::len).sum::<usize>()) as u64;
+        let total = tokens(sequences);
         let order: Vec<usize> = (0..sequences.all.len()).collect();
         let mut before = Prefix::empty(config);
         let mut current = NO_BEGINNING;

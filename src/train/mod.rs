@@ -40,5 +40,5 @@ pub mod stack;
 pub mod validation;
 
 pub use self::run::{Event, Inputs, Outcome, finetune};
-pub use self::sequences::Asked;
+pub use self::sequences::{Asked, Labelled};
 pub use self::settings::{Criterion, Settings};

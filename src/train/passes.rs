@@ -98,11 +98,11 @@ impl Passes<'_> {
         Ok(Part { places, x, targets, dropout, gradient: Vec::new(), loss: 0.0 })
     }
 
-    /// What the validation rows show.
+    /// What the validation rows show; `None` where a label's probability is no number, as after a step that was too long.
     ///
     /// # Errors
     /// A cancel; rows that cannot be read.
-    pub async fn validate(&mut self, parameters: &Parameters, control: &mut Control<'_>) -> Result<Validation> {
+    pub async fn validate(&mut self, parameters: &Parameters, control: &mut Control<'_>) -> Result<Option<Validation>> {
         let asked = self.inputs.asked;
         let query = everything(asked);
         let rows = &self.sequences.validation;
@@ -120,12 +120,12 @@ impl Passes<'_> {
         for row in rows {
             let (own, others) = rest.split_at(row.sequences.len());
             rest = others;
-            let log_shares = log_share(&asked[row.asked].task.label_logprobs(&query, own))?;
+            let Ok(log_shares) = log_share(&asked[row.asked].task.label_logprobs(&query, own)) else { return Ok(None) };
             shares.extend(log_shares.iter().map(|share| share.exp().clamp(0.0, 1.0)));
         }
         let truth: Vec<usize> = rows.iter().map(|row| row.label).collect();
         let labels = asked.first().map_or(&[][..], |asked| &asked.task.task().labels);
-        Validation::new(shares, &truth, labels)
+        Validation::new(shares, &truth, labels).map(Some)
     }
 
     /// The rows of a pass over these sequences, as they enter the first trained layer.

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::{Checkpoint, MadeOf, Progress};
-use super::frozen::Frozen;
+use super::frozen::{Frozen, kept_bytes};
 use super::layer::kept_numbers;
 use super::log::{Log, Record};
 use super::optimizer::{AdamW, clip};
@@ -20,7 +20,7 @@ use super::output;
 use super::parameters::Parameters;
 use super::passes::Passes;
 use super::pieces::mixed;
-use super::sequences::{Asked, Sequences};
+use super::sequences::{Asked, Labelled, Sequences, TrainingRow};
 use super::settings::Settings;
 use super::stack::Stack;
 use super::validation::Validation;
@@ -32,6 +32,8 @@ use crate::platform;
 
 /// Bytes that a pass may keep for its backward half.
 const PASS_BYTES: usize = 384 << 20;
+/// Bytes that a single text may keep, which cannot be divided: three times a pass, and then the machine is too small.
+const TEXT_BYTES: usize = 1_200_000_000;
 /// Lines of steps in the metrics file, at most about this many.
 const STEP_LINES: usize = 400;
 
@@ -48,19 +50,23 @@ pub struct Inputs<'a> {
     /// What to call the model in the adapter.
     pub model_name: &'a str,
     /// Rows to learn from.
-    pub training: &'a [Example],
+    pub training: Labelled<'a>,
     /// Rows to validate with.
-    pub validation: &'a [Example],
+    pub validation: Labelled<'a>,
     /// The settings.
     pub settings: &'a Settings,
     /// Cut prompts to this many tokens; without it a text that is too long is an error.
     pub limit_tokens: Option<usize>,
     /// Where everything is written; must exist.
     pub folder: &'a Path,
+    /// Begin anew, whatever checkpoint is in the folder. It is taken away when all that is given was found right.
+    pub overwrite: bool,
 }
 
 /// What happened, while it happens.
 pub enum Event<'a> {
+    /// What the lower layers make of the rows will take so many bytes in the folder, until training ends.
+    Keeping(u64),
     /// Lower layers of this many of so many tokens are computed.
     Preparing(u64, u64),
     /// A line of the metrics file was written.
@@ -125,25 +131,29 @@ pub async fn finetune(
     let limit = (limit, inputs.limit_tokens.is_some());
     let tokenizer = inputs.classifier.tokenizer();
     let sequences = Sequences::new(inputs.asked, tokenizer, inputs.training, inputs.validation, limit)?;
+    let layers = settings.trained_layers(config.layers);
+    let token_bytes = layers * kept_numbers(config) * size_of::<f32>();
+    check_longest(inputs.training, &sequences, token_bytes)?;
     let made_of = MadeOf {
         model_sha256: inputs.model_sha256.to_owned(),
         task_sha256: inputs.task_sha256.to_owned(),
-        data_sha256: data_sha256(&[inputs.training, inputs.validation]),
+        data_sha256: data_sha256(&[inputs.training.rows, inputs.validation.rows]),
+        limit_tokens: inputs.limit_tokens,
     };
-    let checkpoint = Checkpoint::read(inputs.folder)?;
+    let checkpoint = if inputs.overwrite { None } else { Checkpoint::read(inputs.folder)? };
     if let Some(checkpoint) = &checkpoint {
         checkpoint.check(settings, &made_of).map_err(|error| error.at_file(inputs.folder.display().to_string()))?;
     }
 
-    let layers = settings.trained_layers(config.layers);
     let first = config.layers - layers;
+    observe(&Event::Keeping(kept_bytes(config, first, &sequences)));
     let kept = inputs.folder.join("lower-layers.f32");
     let frozen = {
         let mut tell = |done, total: Option<u64>| observe(&Event::Preparing(done, total.unwrap_or(0)));
         let mut preparing = Control::new(control.cancel_flag(), &mut tell);
         Frozen::new((config, model), first, &sequences, &kept, &mut preparing).await?
     };
-    let pass_tokens = (PASS_BYTES / (layers * kept_numbers(config) * size_of::<f32>())).clamp(64, 2048);
+    let pass_tokens = (PASS_BYTES / token_bytes).clamp(64, 2048);
     let stack = Stack::new(config, model, first);
     let mut passes = Passes { inputs, sequences: &sequences, frozen, stack, pass_tokens };
 
@@ -161,10 +171,16 @@ pub async fn finetune(
             );
         }
         None => {
-            let before = passes.validate(&parameters, control).await?;
+            let before = passes.validate(&parameters, control).await?.ok_or_else(|| {
+                Error::input("the model's probabilities are not numbers, before any training")
+                    .help("the model's file may be damaged: fetch it again, or take another model")
+            })?;
             Progress { epochs: 0, best: None, before, lines: 0, seconds: 0.0, tokens: 0 }
         }
     };
+    if inputs.overwrite {
+        Checkpoint::remove(inputs.folder)?;
+    }
     let mut log = Log::open(inputs.folder, progress.lines)?;
     if progress.epochs == 0 {
         let record = Record::Validation {
@@ -194,10 +210,14 @@ pub async fn finetune(
             let (loss, mut gradient, tokens) = passes.step(&parameters, &rows, step)?;
             let length = clip(&mut gradient, settings.clip);
             if !loss.is_finite() || !length.is_finite() {
-                return Err(diverged(step + 1, epoch, settings, &progress));
+                return Err(diverged(&format!("the loss of step {} is not a number", step + 1), settings, &progress));
             }
             let rate = settings.learning_rate(step, steps);
             optimizer.step(&mut parameters.values, &gradient, rate, settings.weight_decay);
+            if !parameters.values.iter().all(|value| value.is_finite()) {
+                let what = format!("step {} made a trained number infinite", step + 1);
+                return Err(diverged(&what, settings, &progress));
+            }
             losses.push(loss);
             progress.tokens += tokens as u64;
             tokens_here += tokens;
@@ -211,7 +231,10 @@ pub async fn finetune(
             }
         }
         training_seconds += platform::now() - epoch_started;
-        let validation = passes.validate(&parameters, control).await?;
+        let validation = passes.validate(&parameters, control).await?.ok_or_else(|| {
+            let what = format!("the validation after step {} is not a number", optimizer.steps);
+            diverged(&what, settings, &progress)
+        })?;
         let better = progress.best.is_none_or(|(_, best)| validation.is_better_than(&best, settings.criterion));
         if better {
             progress.best = Some((epoch, validation));
@@ -278,12 +301,32 @@ impl Since {
     }
 }
 
-fn diverged(step: usize, epoch: usize, settings: &Settings, progress: &Progress) -> Error {
+/// Refuses a text that alone would keep more than a machine should be asked for.
+fn check_longest(training: Labelled<'_>, sequences: &Sequences, token_bytes: usize) -> Result<()> {
+    let tokens = |row: &TrainingRow| sequences.tokens(&[row.sequence]);
+    let longest = sequences.training.iter().zip(training.rows).max_by_key(|(row, _)| tokens(row));
+    let Some((tokens, row)) = longest.map(|(row, example)| (tokens(row), example)) else { return Ok(()) };
+    if tokens * token_bytes <= TEXT_BYTES {
+        return Ok(());
+    }
+    let gigabytes = (tokens * token_bytes) as f64 / 1e9;
+    Err(Error::new(Kind::Resource, format!("learning from this text's {tokens} tokens takes about {gigabytes:.1} GB"))
+        .at_file(training.file)
+        .at_line(row.line)
+        .help(format!(
+            "cut texts with --limit-tokens {} or less, or train fewer layers with --layers",
+            TEXT_BYTES / token_bytes
+        )))
+}
+
+fn diverged(what: &str, settings: &Settings, progress: &Progress) -> Error {
     let kept = match progress.best {
-        Some((best, _)) => format!("the adapter of epoch {best} and the checkpoint of epoch {} are kept", epoch - 1),
+        Some((best, _)) => {
+            format!("the adapter of epoch {best} and the checkpoint of epoch {} are kept", progress.epochs)
+        }
         None => "nothing was learned yet".to_owned(),
     };
-    Error::new(Kind::Input, format!("the loss of step {step} is not a number; {kept}")).in_field("lr").help(format!(
+    Error::new(Kind::Input, format!("{what}; {kept}")).in_field("lr").help(format!(
         "lower --lr (it is {}) or --clip (it is {}), and start anew with --overwrite",
         settings.lr, settings.clip
     ))
@@ -308,11 +351,35 @@ fn data_sha256(parts: &[&[Example]]) -> String {
     for part in parts {
         for row in *part {
             let label = row.label.as_deref().unwrap_or_default();
-            hash.update(format!("{} {}\n", row.text.len(), label.len()));
-            hash.update(&row.text);
-            hash.update(label);
+            let group = row.group.as_deref().unwrap_or_default();
+            hash.update(format!("{} {} {}\n", row.text.len(), label.len(), group.len()));
+            [row.text.as_str(), label, group].iter().for_each(|part| hash.update(part));
         }
         hash.update("end\n");
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sequences::Sequence;
+    use super::*;
+
+    #[test]
+    fn a_text_that_no_part_could_hold_was_tried() {
+        let example = |line| Example { id: String::new(), text: String::new(), label: None, group: None, line };
+        let rows = [example(2), example(3), example(4)];
+        let mut sequences = Sequences::default();
+        sequences.beginnings = vec![Vec::new(), vec![1; 100]];
+        for (sequence, length) in [50, 900, 20].into_iter().enumerate() {
+            sequences.all.push(Sequence { beginning: 1, tokens: vec![7; length] });
+            sequences.training.push(TrainingRow { sequence, answer: vec![8] });
+        }
+        let training = Labelled { rows: &rows, file: "train.jsonl" };
+        assert_eq!(check_longest(training, &sequences, 1_200_000), Ok(()));
+        let refused = check_longest(training, &sequences, 2_000_000).unwrap_err();
+        assert_eq!((refused.file.as_deref(), refused.line), (Some("train.jsonl"), Some(3)));
+        assert!(refused.message.contains("1000 tokens takes about 2.0 GB"), "{refused}");
+        assert!(refused.help.unwrap().contains("--limit-tokens 600"));
+    }
 }

@@ -31,6 +31,22 @@ pub struct Asked<'a> {
     pub task: &'a PreparedTask,
 }
 
+/// Labelled rows, and what their file is called where something is to be said of one.
+#[derive(Clone, Copy)]
+pub struct Labelled<'a> {
+    /// The rows.
+    pub rows: &'a [Example],
+    /// The file.
+    pub file: &'a str,
+}
+
+impl Labelled<'_> {
+    /// An error with the file of the row that it is about.
+    fn named(&self, error: Error) -> Error {
+        if error.line.is_some() { error.at_file(self.file) } else { error }
+    }
+}
+
 /// Tokens of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sequence {
@@ -95,8 +111,8 @@ impl Sequences {
     pub fn new(
         asked: &[Asked<'_>],
         tokenizer: &Tokenizer,
-        training: &[Example],
-        validation: &[Example],
+        training: Labelled<'_>,
+        validation: Labelled<'_>,
         (limit, cut): (usize, bool),
     ) -> Result<Self> {
         let prompts = Prompts { asked, tokenizer, limit, cut };
@@ -105,20 +121,9 @@ impl Sequences {
         let mut labels = BTreeSet::new();
         // A token that goes on with no label: what follows an answer that another label's answer would go on from.
         let end = tokenizer.encode("\n", false)?;
-        for row in training {
-            let place = prompts.asked_by(row)?;
-            let task = asked[place].task;
-            let label = label_of(task, row)?;
+        for row in training.rows {
+            let label = sequences.learn(&prompts, row, end.first()).map_err(|error| training.named(error))?;
             labels.insert(label);
-            let mut answer = task.answer(label).to_vec();
-            if task.answer_must_end(label) {
-                answer.extend(end.first());
-            }
-            let (_, given) = answer.split_last().ok_or_else(|| Error::internal("a label has no tokens"))?;
-            let beginning = sequences.beginning(&prompts, row)?;
-            let prompt = [&prompts.of(place, row)?, given].concat();
-            let sequence = sequences.add(beginning, &prompt);
-            sequences.training.push(TrainingRow { sequence, answer });
         }
         match labels.len() {
             0 => return Err(Error::input("there are no labelled rows to learn from")),
@@ -129,23 +134,46 @@ impl Sequences {
             }
             _ => {}
         }
-        for row in validation {
-            let place = prompts.asked_by(row)?;
-            let task = asked[place].task;
-            let label = label_of(task, row)?;
-            let beginning = sequences.beginning(&prompts, row)?;
-            let prompt = prompts.of(place, row)?;
-            let paths = task.paths().map(|path| [&prompt, path].concat()).collect::<Vec<_>>();
-            let of_row = paths.iter().map(|tokens| sequences.add(beginning, tokens)).collect();
-            sequences.validation.push(ValidationRow { asked: place, sequences: of_row, label });
+        for row in validation.rows {
+            sequences.validate(&prompts, row).map_err(|error| validation.named(error))?;
         }
-        if validation.is_empty() {
+        if validation.rows.is_empty() {
             return Err(Error::input("there are no labelled rows to validate with")
                 .help("give --valid FILE, or so many rows to learn from that a tenth of them is enough"));
         }
         let Self { validation, all, .. } = &mut sequences;
         validation.sort_by_key(|row| row.sequences.first().map_or(NO_BEGINNING, |first| all[*first].beginning));
         Ok(sequences)
+    }
+
+    /// Adds a row to learn from; gives the place of its label. `end` is the token that no label goes on with.
+    fn learn(&mut self, prompts: &Prompts<'_>, row: &Example, end: Option<&u32>) -> Result<usize> {
+        let place = prompts.asked_by(row)?;
+        let task = prompts.asked[place].task;
+        let label = label_of(task, row)?;
+        let mut answer = task.answer(label).to_vec();
+        if task.answer_must_end(label) {
+            answer.extend(end);
+        }
+        let (_, given) = answer.split_last().ok_or_else(|| Error::internal("a label has no tokens"))?;
+        let beginning = self.beginning(prompts, row)?;
+        let prompt = [&prompts.of(place, row)?, given].concat();
+        let sequence = self.add(beginning, &prompt);
+        self.training.push(TrainingRow { sequence, answer });
+        Ok(label)
+    }
+
+    /// Adds a row to validate with.
+    fn validate(&mut self, prompts: &Prompts<'_>, row: &Example) -> Result<()> {
+        let place = prompts.asked_by(row)?;
+        let task = prompts.asked[place].task;
+        let label = label_of(task, row)?;
+        let beginning = self.beginning(prompts, row)?;
+        let prompt = prompts.of(place, row)?;
+        let paths = task.paths().map(|path| [&prompt, path].concat()).collect::<Vec<_>>();
+        let of_row = paths.iter().map(|tokens| self.add(beginning, tokens)).collect();
+        self.validation.push(ValidationRow { asked: place, sequences: of_row, label });
+        Ok(())
     }
 
     /// The beginning of a row's sequences.

@@ -1,8 +1,8 @@
 //! What may be asked and what is answered: requests to JSON and back, with a limit on everything.
 //!
 //! A page of another site can send requests to this machine too, so a request must be meant for here: its `Host` must be
-//! this machine while only this machine is listened on (a name that somebody else controls may resolve to it), and
-//! its `Origin`, where there is one, this server's own.
+//! this machine while only this machine is listened on (a name that somebody else controls may resolve to it) or a name
+//! that was allowed, and its `Origin`, where there is one, this server's own.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -60,13 +60,30 @@ pub struct Service {
     desk: Desk,
     app: web::App,
     address: SocketAddr,
+    /// Names that this machine is asked by, besides its own.
+    hosts: Vec<String>,
     started: f64,
 }
 
 impl Service {
-    /// A service that answers at `address`.
-    pub fn new(facts: Facts, limits: Limits, desk: Desk, app: web::App, address: SocketAddr) -> Self {
-        Self { facts, limits, desk, app, address, stopping: AtomicBool::new(false), started: platform::now() }
+    /// A service that answers at `address`, for `hosts` too.
+    pub fn new(
+        facts: Facts,
+        limits: Limits,
+        desk: Desk,
+        app: web::App,
+        (address, hosts): (SocketAddr, Vec<String>),
+    ) -> Self {
+        Self { facts, limits, desk, app, address, hosts, stopping: AtomicBool::new(false), started: platform::now() }
+    }
+
+    /// How it is, and the status that says so.
+    fn state(&self) -> (StatusCode, &'static str) {
+        match (self.desk.is_abandoned(), self.stopping.load(Ordering::SeqCst)) {
+            (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+            (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            (false, false) => (StatusCode::OK, "ok"),
+        }
     }
 }
 
@@ -153,9 +170,13 @@ async fn route(service: &Service, request: Request<Incoming>) -> Result<Answer, 
 fn meant_for_here(service: &Service, request: &Request<Incoming>) -> Result<(), Wrong> {
     let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
     let host = text(header::HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str()));
-    if service.address.ip().is_loopback() && !host.is_some_and(is_this_machine) {
-        let error = Error::usage("this server answers for 127.0.0.1 and localhost only");
-        return Err(Wrong::new(StatusCode::MISDIRECTED_REQUEST, error.help("start it with --host to let others in")));
+    if service.address.ip().is_loopback() && !host.is_some_and(|host| is_this_machine(host, &service.hosts)) {
+        let own = ["127.0.0.1", "localhost"].into_iter().chain(service.hosts.iter().map(String::as_str));
+        let names = own.collect::<Vec<_>>().join(", ");
+        let error = Error::usage(format!("this server answers for {names} only")).in_field("Host").help(
+            "start it with --allow-host NAME behind a proxy that passes this name on, or with --host to let others in",
+        );
+        return Err(Wrong::new(StatusCode::MISDIRECTED_REQUEST, error));
     }
     match text(header::ORIGIN) {
         Some(origin) if origin.split_once("://").map(|(_, host)| host) != host => {
@@ -166,12 +187,13 @@ fn meant_for_here(service: &Service, request: &Request<Incoming>) -> Result<(), 
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+fn is_this_machine(host: &str, allowed: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    name.eq_ignore_ascii_case("localhost") || name == "127.0.0.1" || name == "[::1]"
+    let own = ["localhost", "127.0.0.1", "[::1]"].into_iter();
+    own.chain(allowed.iter().map(String::as_str)).any(|known| name.eq_ignore_ascii_case(known))
 }
 
 async fn classify(service: &Service, request: Request<Incoming>) -> Result<Answer, Wrong> {
@@ -280,13 +302,12 @@ async fn body(request: Request<Incoming>, limits: &Limits) -> Result<Vec<u8>, Wr
 }
 
 fn health(service: &Service) -> Answer {
-    let stopping = service.stopping.load(Ordering::SeqCst);
-    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let (status, state) = service.state();
     let facts = &service.facts;
     json(
         status,
         &serde_json::json!({
-            "status": if stopping { "stopping" } else { "ok" },
+            "status": state,
             "model": facts.model,
             "task": facts.task,
             "labels": facts.labels,
@@ -302,7 +323,7 @@ fn health(service: &Service) -> Answer {
 }
 
 fn page(service: &Service) -> Answer {
-    let html = openapi::page(&service.facts, &service.limits, service.app.has_pages());
+    let html = openapi::page(&service.facts, &service.limits, service.address, service.app.has_pages());
     let mut answer = full(StatusCode::OK, "text/html; charset=utf-8", html.into_bytes());
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'");
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -359,14 +380,34 @@ mod tests {
     }
 
     #[test]
+    fn health_was_good_with_nobody_left_to_compute() {
+        let facts =
+            Facts { model: "m".into(), task: "t".into(), labels: Vec::new(), calibrated: false, backend: "CPU".into() };
+        let limits = Limits { body_bytes: 10, queue_texts: 5, body_seconds: Duration::from_secs(1) };
+        let (desk, queue) = Desk::new(limits.queue_texts);
+        let place = (SocketAddr::from(([127, 0, 0, 1], 1)), Vec::new());
+        let service = Service::new(facts, limits, desk, web::App::default(), place);
+        assert_eq!(service.state(), (StatusCode::OK, "ok"));
+        service.stopping.store(true, Ordering::SeqCst);
+        assert_eq!(service.state(), (StatusCode::SERVICE_UNAVAILABLE, "stopping"));
+        drop(queue);
+        assert_eq!(service.state(), (StatusCode::SERVICE_UNAVAILABLE, "failed"));
+        assert_eq!(health(&service).status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
     fn only_this_machine_is_this_machine() {
         for host in ["localhost", "LOCALHOST:8000", "127.0.0.1:80", "127.0.0.1", "[::1]:8000", "[::1]"] {
-            assert!(is_this_machine(host), "{host}");
+            assert!(is_this_machine(host, &[]), "{host}");
         }
         for host in
             ["", "evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil:1", "::1", "a:b"]
         {
-            assert!(!is_this_machine(host), "{host}");
+            assert!(!is_this_machine(host, &[]), "{host}");
+        }
+        let allowed = ["candor.example".to_owned()];
+        for (host, meant) in [("candor.example", true), ("Candor.Example:443", true), ("b.candor.example", false)] {
+            assert_eq!(is_this_machine(host, &allowed), meant, "{host}");
         }
     }
 }

@@ -72,6 +72,11 @@ impl Desk {
         self.limit.saturating_sub(self.room.available_permits())
     }
 
+    /// Whether nobody computes any more: the working thread is gone, and with it its end of the queue.
+    pub fn is_abandoned(&self) -> bool {
+        self.jobs.is_closed()
+    }
+
     /// Texts that were classified so far.
     pub fn classified(&self) -> u64 {
         self.classified.load(Ordering::Relaxed)
@@ -161,13 +166,17 @@ fn classify(
 ) -> Result<Vec<Classification>> {
     let texts: Vec<&str> = owners.iter().map(|(job, text)| open[*job].job.texts[*text].as_str()).collect();
     let options = settings.scoring.options();
-    pollster::block_on(quietly(async |control| {
-        let mut results = classifier.classify_batch(&texts, &options, control).await?;
-        if let Some(question) = &settings.how_sure {
-            question.ask(classifier, &mut results, &options, control).await?;
-        }
-        Ok(results)
-    }))
+    let compute = || {
+        pollster::block_on(quietly(async |control| {
+            let mut results = classifier.classify_batch(&texts, &options, control).await?;
+            if let Some(question) = &settings.how_sure {
+                question.ask(classifier, &mut results, &options, control).await?;
+            }
+            Ok(results)
+        }))
+    };
+    // On a thread of the pool for as long as the batch takes: from outside, every one of its loops would wait for one.
+    rayon::scope(|_| compute())
 }
 
 /// Gives each job its results; a job that has all of them, or whose batch failed, is answered.

@@ -55,6 +55,10 @@ pub struct Arguments {
     /// The address to listen on. Anything but this machine's own lets others in: there is no password and no TLS.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+    /// Answer requests for this host, too, as a proxy passes them on that keeps the name which it was asked by. May be
+    /// given several times. Only this machine's own names are answered for while only this machine is listened on.
+    #[arg(long, value_name = "NAME", value_parser = parse_host)]
+    allow_host: Vec<String>,
     /// The built web app; by default `dist` in the current folder, where it is there.
     #[arg(long, value_name = "FOLDER")]
     app: Option<PathBuf>,
@@ -67,6 +71,13 @@ pub struct Arguments {
     /// Seconds that a client may take to send a request's body.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     body_seconds: u64,
+}
+
+fn parse_host(name: &str) -> std::result::Result<String, String> {
+    match name.is_empty() || name.contains(['/', ':', ' ']) {
+        true => Err("give a host's name alone, as in candor.example, without scheme or port".to_owned()),
+        false => Ok(name.to_owned()),
+    }
 }
 
 /// Runs the command: until a signal, or until the port cannot be had.
@@ -109,7 +120,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
             let listener = listen(arguments.host, arguments.port).await?;
             let address = listener.local_addr().map_err(Error::from)?;
             announce(address, &facts, app.has_pages(), json)?;
-            let service = Arc::new(Service::new(facts, limits, desk, app, address));
+            let service = Arc::new(Service::new(facts, limits, desk, app, (address, arguments.allow_host.clone())));
             serve(listener, service).await;
             Ok(())
         });

@@ -3,13 +3,15 @@
 //! <https://spec.openapis.org/oas/v3.1.0>. The page is written out here rather than drawn by a script: it has four
 //! entries, and a script from elsewhere has no place on a server that keeps texts to itself.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use serde_json::{Value, json};
 
 use super::api::{Facts, Limits};
 use crate::chart::escape;
 
 /// What every error looks like, by status.
-const ERRORS: [(&str, &str); 9] = [
+const ERRORS: [(&str, &str); 10] = [
     ("400", "The body is no JSON, or not of the shape that is asked for."),
     ("403", "A page of another origin asked."),
     ("405", "This path does not answer this method."),
@@ -18,6 +20,7 @@ const ERRORS: [(&str, &str); 9] = [
     ("421", "The request was meant for another host."),
     ("422", "A text cannot be classified, for example because the task alone fills the context."),
     ("429", "The queue is full; try again after the seconds in Retry-After."),
+    ("500", "Something went wrong here, which is no fault of the request; the message says what."),
     ("503", "The server is stopping."),
 ];
 
@@ -53,12 +56,23 @@ pub fn document(facts: &Facts, limits: &Limits) -> Value {
                 "requestBody": { "required": true, "content": { "application/json": { "schema": schema("Question") } } },
                 "responses": responses,
             } },
-            "/health": get("Whether it answers, what it serves and how much waits", "application/json"),
+            "/health": health(),
             "/openapi.json": get("This description", "application/json"),
             "/api": get("This description for people", "text/html"),
         },
         "components": { "schemas": schemas(facts, limits) },
     })
+}
+
+fn health() -> Value {
+    let answer = |what: &str| json!({ "description": what, "content": { "application/json": {} } });
+    json!({ "get": {
+        "summary": "Whether it answers, what it serves and how much waits",
+        "responses": {
+            "200": answer("It answers: status is ok."),
+            "503": answer("It does not: status is stopping, or failed where the classifying thread has ended."),
+        },
+    } })
 }
 
 fn schemas(facts: &Facts, limits: &Limits) -> Value {
@@ -114,8 +128,8 @@ fn schemas(facts: &Facts, limits: &Limits) -> Value {
     })
 }
 
-/// The description for people.
-pub fn page(facts: &Facts, limits: &Limits, app: bool) -> String {
+/// The description for people; `address` is what is listened on.
+pub fn page(facts: &Facts, limits: &Limits, address: SocketAddr, app: bool) -> String {
     let labels: Vec<String> = facts.labels.iter().map(|label| format!("<code>{}</code>", escape(label))).collect();
     let rows = |rows: &[(&str, &str)]| -> String {
         rows.iter().map(|(name, what)| format!("<tr><th scope=\"row\">{name}</th><td>{what}</td></tr>\n")).collect()
@@ -138,7 +152,7 @@ pub fn page(facts: &Facts, limits: &Limits, app: bool) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>Candor: {task}</title>\n<style>{STYLE}</style>\n\
          </head>\n<body>\n<main>\n<h1>{task}</h1>\n\
          <p>{model} on {backend}; labels {labels}; confidence is {confidence}.</p>\n{home}\
-         <h2>Ask</h2>\n<pre>curl -s http://127.0.0.1:8000/classify -d '{{\"text\": \"I love this movie!\"}}'</pre>\n\
+         <h2>Ask</h2>\n<pre>curl -s http://{address}/classify -d '{{\"text\": \"I love this movie!\"}}'</pre>\n\
          <table>\n{fields}</table>\n\
          <h2>Answer</h2>\n<p><code>label</code>, <code>confidence</code>, and how they came about: \
          <code>labels</code> with each label's log-probability and share, <code>total_probability</code>, \
@@ -147,6 +161,7 @@ pub fn page(facts: &Facts, limits: &Limits, app: bool) -> String {
          <h2>When something is wrong</h2>\n<p>The answer is \
          <code>{{\"error\": {{\"kind\", \"message\", \"help\"}}}}</code>.</p>\n<table>\n{errors}</table>\n\
          <p>A body has at most {bytes} bytes; at most {queue} texts wait at a time.</p>\n</main>\n</body>\n</html>\n",
+        address = reachable(address),
         task = escape(&facts.task),
         model = escape(&facts.model),
         backend = escape(&facts.backend),
@@ -155,6 +170,16 @@ pub fn page(facts: &Facts, limits: &Limits, app: bool) -> String {
         bytes = limits.body_bytes,
         queue = limits.queue_texts,
     )
+}
+
+/// An address to connect to: one that stands for all of a machine's is none.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;padding:1rem}\
@@ -183,7 +208,8 @@ mod tests {
         for name in text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert!(document["components"]["schemas"][name].is_object(), "{name}");
         }
-        let page = page(&facts, &limits, true);
+        let page = page(&facts, &limits, SocketAddr::from(([0, 0, 0, 0], 8123)), true);
+        assert!(page.contains("http://127.0.0.1:8123/classify"), "{page}");
         assert!(!page.contains("<b>t") && !page.contains("<script") && page.contains("&lt;b"), "{page}");
     }
 }

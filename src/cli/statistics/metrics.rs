@@ -13,6 +13,7 @@ pub use crate::evaluate::rows::SEED;
 use crate::evaluate::rows::measure;
 use crate::stats::metrics::evaluation::names;
 use crate::stats::metrics::report::{Options, Report};
+use crate::stats::resampling::Resampling;
 use crate::task::Task;
 
 /// What the command takes.
@@ -53,6 +54,13 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// A resampling with as many resamples as were asked for.
+    pub fn resampling(&self, usual: Resampling) -> Resampling {
+        Resampling { resamples: self.resamples.map_or(usual.resamples, |resamples| resamples as usize), ..usual }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -84,10 +92,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<()> {
 /// Predictions whose probabilities are none, or whose labels are not the task's.
 pub fn compute(predictions: &Predictions, settings: &Settings, seed: u64, task: Option<&Task>) -> Result<Report> {
     let mut options = Options { bins: settings.bins as usize, ..Options::for_rows(predictions.rows.len()) };
-    if let Some(resamples) = settings.resamples {
-        options.resampling.resamples = resamples as usize;
-    }
-    options.resampling.seed = seed;
+    options.resampling = Resampling { seed, ..settings.resampling(options.resampling) };
     measure(predictions, options, task)
 }
 

@@ -1,7 +1,8 @@
 //! The rows of a sweep: those that runs are judged on, those that are learned from, those that choose among epochs.
 //!
 //! Where one file holds them all, it is divided once, by a seeded draw that keeps the labels' shares and repeated texts on
-//! one side, and the parts are written into the sweep's folder: every run reads the same files.
+//! one side. Rows to learn from and to choose by lose those whose text is judged. What was so made is written into the
+//! sweep's folder, in one format: every run reads the same files.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ pub struct Data {
     pub valid: Option<PathBuf>,
     /// How the judged rows are read.
     pub reading: Reading,
-    /// How the rows to learn from are read.
+    /// How the rows to learn from and to choose by are read.
     pub train_reading: Reading,
     /// Hashes of the files.
     pub sources: Sources,
@@ -42,34 +43,36 @@ pub struct Sources {
 /// Finds a sweep's rows, dividing them if that is asked for.
 ///
 /// # Errors
-/// Rows that cannot be read; fewer of them than are to be set aside.
+/// Rows that cannot be read; fewer of them than are to be set aside; no row left to learn from or to choose by.
 pub fn find(file: &File, out: &Path) -> Result<Data> {
     let data = file.data.clone().ok_or_else(|| Error::usage("there are no rows to judge runs on"))?;
     // What is written here is in one format, whatever it was read from.
     let plain = Reading { limit: file.reading.limit, seed: file.reading.seed, ..Reading::default() };
-    let (judged, reading, train, train_reading) = match (file.test, &file.train) {
-        (Some(rows), _) => {
+    let (judged, reading, divided) = match file.test {
+        Some(rows) => {
             let (judged, train) = divide(&data, rows, &file.reading, out)?;
-            (judged, plain.clone(), Some(train), plain)
+            (judged, plain.clone(), Some(train))
         }
-        (None, Some(train)) => match without_judged(train, &data, &file.reading, out)? {
-            Some(rest) => (data, file.reading.clone(), Some(rest), plain),
-            None => (data, file.reading.clone(), Some(train.clone()), file.reading.clone()),
-        },
-        (None, None) => (data, file.reading.clone(), None, plain),
+        None => (data, file.reading.clone(), None),
     };
+    let judged_rows = match file.train.is_some() || file.valid.is_some() {
+        true => rows_of(&judged, &reading)?,
+        false => Vec::new(),
+    };
+    let apart = |path: &Option<PathBuf>, field| {
+        path.as_deref().map(|path| without_judged(path, field, &judged_rows, &file.reading, out)).transpose()
+    };
+    let train = divided.map_or_else(|| apart(&file.train, "train"), |train| Ok(Some(train)))?;
+    let valid = apart(&file.valid, "valid")?;
     let hashed = |path: &Option<PathBuf>, field| path.as_deref().map(|path| hash_of(path, field)).transpose();
-    let sources = Sources {
-        data: hash_of(&judged, "data")?,
-        train: hashed(&train, "train")?,
-        valid: hashed(&file.valid, "valid")?,
-    };
-    Ok(Data { judged, train, valid: file.valid.clone(), reading, train_reading, sources })
+    let sources =
+        Sources { data: hash_of(&judged, "data")?, train: hashed(&train, "train")?, valid: hashed(&valid, "valid")? };
+    Ok(Data { judged, train, valid, reading, train_reading: plain, sources })
 }
 
 /// Writes the rows to be judged and those to learn from; gives their files.
 fn divide(data: &Path, test: usize, reading: &Reading, out: &Path) -> Result<(PathBuf, PathBuf)> {
-    let rows = input::read(data, &reading.arguments(None), true)?.examples;
+    let rows = rows_of(data, reading)?;
     if test == 0 || test >= rows.len() {
         return Err(Error::usage(format!("{test} of {} rows cannot be set aside", rows.len()))
             .in_field("test")
@@ -80,17 +83,26 @@ fn divide(data: &Path, test: usize, reading: &Reading, out: &Path) -> Result<(Pa
     Ok((write("test.jsonl", &parts.held_out)?, write("train.jsonl", &parts.fitted)?))
 }
 
-/// If some rows to learn from have a text that is judged: a file of the others.
-fn without_judged(train: &Path, judged: &Path, reading: &Reading, out: &Path) -> Result<Option<PathBuf>> {
-    let read = |path: &Path| input::read(path, &reading.arguments(None), true);
-    let rows = read(train)?.examples;
+/// Writes the rows of a file whose text is not judged; gives the written file.
+fn without_judged(path: &Path, field: &str, judged: &[Example], reading: &Reading, out: &Path) -> Result<PathBuf> {
+    let rows = rows_of(path, reading)?;
     let all = rows.len();
-    let rest = duplicates::without(rows, &read(judged)?.examples);
-    if rest.len() == all {
-        return Ok(None);
+    let rest = duplicates::without(rows, judged);
+    if rest.is_empty() {
+        return Err(Error::input(format!("each of the {all} rows has a text that is judged, so none is left"))
+            .at_file(path.display().to_string())
+            .in_field(field)
+            .help("give rows of their own, or leave them out"));
     }
-    eprintln!("note: {} of {all} rows to learn from have a text that is judged, and are left out", all - rest.len());
-    write_rows(out, "train.jsonl", rest.iter()).map(Some)
+    if rest.len() < all {
+        let what = if field == "valid" { "choose an epoch by" } else { "learn from" };
+        eprintln!("note: {} of {all} rows to {what} have a text that is judged, and are left out", all - rest.len());
+    }
+    write_rows(out, &format!("{field}.jsonl"), rest.iter())
+}
+
+fn rows_of(path: &Path, reading: &Reading) -> Result<Vec<Example>> {
+    Ok(input::read(path, &reading.arguments(None), true)?.examples)
 }
 
 fn write_rows<'a>(out: &Path, name: &str, rows: impl Iterator<Item = &'a Example>) -> Result<PathBuf> {
@@ -105,4 +117,48 @@ fn write_rows<'a>(out: &Path, name: &str, rows: impl Iterator<Item = &'a Example
     };
     let path = folder.join(name);
     write_file(&path, &rows.map(line).collect::<String>()).map(|()| path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds the rows of a sweep whose files hold these texts; what `valid` is read by is not how plain rows are read.
+    fn find_among(judged: &[&str], train: &[&str], valid: &[&str]) -> Result<Vec<Vec<String>>> {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, texts: &[&str]| {
+            let lines: String = texts.iter().map(|text| format!("{text},yes\n")).collect();
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("body,answer\n{lines}")).unwrap();
+            path.display().to_string()
+        };
+        let [judged, train, valid] =
+            [("data.csv", judged), ("train.csv", train), ("valid.csv", valid)].map(|(name, texts)| write(name, texts));
+        let text = format!(
+            "data = {judged:?}\ntrain = {train:?}\nvalid = {valid:?}\n\
+             [reading]\ntext_field = \"body\"\nlabel_field = \"answer\"\n"
+        );
+        let file: File = toml::from_str(&text).unwrap();
+        let data = find(&file, folder.path())?;
+        let texts = |(path, reading): (&Path, &Reading)| -> Result<Vec<String>> {
+            Ok(rows_of(path, reading)?.into_iter().map(|row| row.text).collect())
+        };
+        let learned = [&data.train, &data.valid].map(|path| (path.as_deref().unwrap(), &data.train_reading));
+        [(data.judged.as_path(), &data.reading)].into_iter().chain(learned).map(texts).collect()
+    }
+
+    #[test]
+    fn validation_rows_were_judged_too_and_read_by_the_wrong_names() {
+        for (judged, train, valid, left) in [
+            (&["a", "b"][..], &["c", "d"][..], &["e"][..], [&["c", "d"][..], &["e"]]),
+            (&["a", "b"], &["a", "d"], &["e"], [&["d"], &["e"]]),
+            (&["a", "b"], &["c", "d"], &["b", "e"], [&["c", "d"], &["e"]]),
+        ] {
+            assert_eq!(find_among(judged, train, valid).unwrap(), [judged, left[0], left[1]], "{train:?} {valid:?}");
+        }
+        for (train, valid, field) in [(&["a"][..], &["e"][..], "train"), (&["c"], &["a", "b"], "valid")] {
+            let error = find_among(&["a", "b"], train, valid).unwrap_err();
+            assert!(error.field.as_deref() == Some(field) && error.help.is_some(), "{error}");
+        }
+    }
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{NONE, slug};
+use super::names::NONE;
 use crate::baselines::Baseline;
 use crate::cli::compare::By;
 use crate::cli::input;
+use crate::cli::manifest::Manifest;
 use crate::dataset::LabelFrom;
 use crate::error::{Error, Result};
 use crate::task::BiasMethod;
@@ -121,7 +122,10 @@ pub struct Finetune {
     pub name: String,
     /// A task file or a built-in task.
     pub task: String,
-    /// Hyper-parameters, as in the file of `candor finetune --settings`.
+    /// Cut prompts to this many tokens; without it a text that does not fit into the model's context is an error.
+    #[serde(rename = "limit-tokens")]
+    pub limit_tokens: Option<usize>,
+    /// Hyper-parameters, as in the file of `candor finetune --settings`; the seed is the sweep's unless it is named.
     #[serde(default)]
     pub settings: Settings,
 }
@@ -168,12 +172,32 @@ pub fn read(path: &Path, places: &Places) -> Result<File> {
     ] {
         *own = given.clone().or_else(|| own.as_ref().map(|own| folder.join(own)));
     }
+    for model in &mut file.models {
+        // A known model goes by its name; what is not beside the file is told when it is run.
+        let beside = folder.join(model.as_str());
+        if Manifest::embedded()?.find(model).is_none() && beside.is_file() {
+            *model = beside.display().to_string();
+        }
+    }
+    share_seed(&mut file, &text);
     // Whoever names both kinds of rows does not want one of them divided.
     if places.train.is_some() {
         file.test = None;
     }
     check(&file)?;
     Ok(file)
+}
+
+/// Gives the sweep's seed to fine-tunes whose settings name none.
+fn share_seed(file: &mut File, text: &str) {
+    // Only the text says what was written: read as settings, a seed that is missing is one that has its default.
+    let written: toml::Table = text.parse().unwrap_or_default();
+    let finetunes = written.get("finetunes").and_then(toml::Value::as_array).into_iter().flatten();
+    for (finetune, written) in file.finetunes.iter_mut().zip(finetunes) {
+        if written.get("settings").and_then(|settings| settings.get("seed")).is_none() {
+            finetune.settings.seed = file.reading.seed;
+        }
+    }
 }
 
 fn check(file: &File) -> Result<()> {
@@ -192,12 +216,12 @@ fn check(file: &File) -> Result<()> {
             .help(format!("write one of {}", CONFIDENCES.join(", "))));
     }
     let mut seen = HashSet::new();
-    if let Some(twice) = file.prompts.iter().find(|prompt| !seen.insert(slug(&prompt.name))) {
+    if let Some(twice) = file.prompts.iter().find(|prompt| !seen.insert(prompt.name.as_str())) {
         return Err(Error::usage(format!("two prompts are named {:?}", twice.name)).in_field("prompts.name"));
     }
     seen.clear();
-    let unfit = |finetune: &&Finetune| finetune.name == NONE || !seen.insert(slug(&finetune.name));
-    if let Some(name) = file.finetunes.iter().find(unfit).map(|finetune| &finetune.name) {
+    let mut names = file.finetunes.iter().map(|finetune| finetune.name.as_str());
+    if let Some(name) = names.find(|&name| name == NONE || !seen.insert(name)) {
         return Err(Error::usage(format!("{name:?} is no name of its own")).in_field("finetunes.name"));
     }
     if file.test.is_some() && file.train.is_some() {

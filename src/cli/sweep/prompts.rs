@@ -49,13 +49,14 @@ impl Asked {
         }
     }
 
-    /// Writes it into a sweep's folder; gives the file.
+    /// Writes it into a sweep's folder, under a name and its own hash: two names may look alike in a file's. Gives the
+    /// file.
     ///
     /// # Errors
     /// A folder that cannot be written to.
     pub fn write(&self, out: &Path, name: &str) -> Result<PathBuf> {
         let folder = out.join("tasks");
-        let path = folder.join(format!("{name}.toml"));
+        let path = folder.join(format!("{name}-{}.toml", &self.sha256()[..8]));
         let at = |path: &Path, error: std::io::Error| Error::from(error).at_file(path.display().to_string());
         std::fs::create_dir_all(&folder).map_err(|error| at(&folder, error))?;
         match self {

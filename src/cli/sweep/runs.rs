@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use super::file::{CONFIDENCES, Reading};
 use super::plan::{Plan, Planned, What};
 use crate::baselines::{self, Baseline};
 use crate::cli::eval::known_labels;
@@ -50,14 +51,21 @@ pub fn is_finished(planned: &Planned) -> bool {
 /// Does a run; gives what to say of it.
 ///
 /// # Errors
-/// Whatever stopped it.
+/// Whatever stopped it; a run that it is made from and that is not finished.
 pub fn run(plan: &Plan, planned: &Planned) -> Result<String> {
     let started = platform::now();
+    has_what_it_needs(plan, planned)?;
     match &planned.what {
-        What::Finetune { model, task, settings } => finetune(plan, planned, (model, task), settings)?,
+        What::Finetune { model, task, settings, limit_tokens } => {
+            finetune(plan, planned, (model, task), settings, *limit_tokens)?;
+        }
         What::Model { model, adapter, task, confidence } => {
             let mut command = asking("eval", planned, (model, task), adapter.as_deref())?;
-            command.args(["--confidence", confidence]).arg("--data").arg(&plan.data.judged);
+            command.arg("--data").arg(&plan.data.judged);
+            // The usual one is not said: where several questions are asked there is no choice.
+            if confidence != CONFIDENCES[0] {
+                command.args(["--confidence", confidence]);
+            }
             judged_rows(&mut command, plan);
             follow(command)?;
         }
@@ -74,6 +82,18 @@ pub fn run(plan: &Plan, planned: &Planned) -> Result<String> {
     let text = serde_json::to_string(&mark).map_err(|error| Error::internal(error.to_string()))?;
     write_file(&planned.folder.join(MARK), &(text + "\n"))?;
     Ok(format!("done in {:.1} s", platform::now() - started))
+}
+
+/// Refuses a run whose ingredients are not all made: half a fine-tune has an adapter too, and a result that came of it
+/// would be taken for the whole one's.
+fn has_what_it_needs(plan: &Plan, planned: &Planned) -> Result<()> {
+    match planned.needs.map(|place| &plan.runs[place]).filter(|needed| !is_finished(needed)) {
+        Some(needed) => {
+            let what = if needed.is_compared() { "the run that it is made from" } else { "its fine-tune" };
+            Err(Error::input(format!("{what} failed: \"{}\"", needed.name)).help("its own reason stands above"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `candor eval` or `candor probe`, so far.
@@ -100,7 +120,13 @@ fn train_of(plan: &Plan) -> Result<&Path> {
 }
 
 /// `candor finetune`; one that was stopped goes on.
-fn finetune(plan: &Plan, planned: &Planned, (model, task): (&str, &Path), settings: &Settings) -> Result<()> {
+fn finetune(
+    plan: &Plan,
+    planned: &Planned,
+    (model, task): (&str, &Path),
+    settings: &Settings,
+    limit_tokens: Option<usize>,
+) -> Result<()> {
     std::fs::create_dir_all(&planned.folder).map_err(|error| super::at(&planned.folder, error))?;
     let settings_file = planned.folder.join("settings.toml");
     let text = toml::to_string(settings).map_err(|error| Error::internal(error.to_string()))?;
@@ -108,7 +134,12 @@ fn finetune(plan: &Plan, planned: &Planned, (model, task): (&str, &Path), settin
     let mut command = Command::new(std::env::current_exe().map_err(Error::from)?);
     command.args(["finetune", "--resume", "--json", "--model", model]).arg("--task").arg(task);
     command.arg("--settings").arg(settings_file).arg("--out").arg(&planned.folder);
-    command.arg("--train").arg(train_of(plan)?).args(plan.data.train_reading.words());
+    // A seed that is given goes before that of the settings, so theirs is given.
+    let reading = Reading { seed: settings.seed, ..plan.data.train_reading.clone() };
+    command.arg("--train").arg(train_of(plan)?).args(reading.words());
+    if let Some(limit) = limit_tokens {
+        command.args(["--limit-tokens", &limit.to_string()]);
+    }
     if let Some(valid) = &plan.data.valid {
         command.arg("--valid").arg(valid);
     }

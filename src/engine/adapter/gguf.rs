@@ -1,6 +1,7 @@
 //! llama.cpp's adapter format: a GGUF file with `NAME.lora_a` and `NAME.lora_b` beside each adapted tensor's name.
 //!
-//! `general.type` is "adapter", `adapter.type` is "lora", and `adapter.lora.alpha` divided by a pair's rank is its scale.
+//! `general.type` is "adapter", `adapter.type` is "lora", and `adapter.lora.alpha` divided by a pair's rank is its scale;
+//! where alpha is missing or 0 the scale is 1.
 //! Rows stand as in the base's own GGUF file, so nothing is permuted. Tensors may be of any type that can be read.
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ pub fn read<R: Read + Seek>(reader: R, architecture: &str) -> Result<Adapter> {
     expect(&file.metadata, "general.type", "adapter")?;
     expect(&file.metadata, "adapter.type", "lora")?;
     expect(&file.metadata, "general.architecture", architecture)?;
-    let alpha = file.metadata.f32("adapter.lora.alpha")?;
+    let alpha = file.metadata.optional("adapter.lora.alpha", Metadata::f32)?.unwrap_or(0.0);
     let names: Vec<String> = file.tensors.keys().cloned().collect();
     let mut parts = BTreeMap::new();
     for name in &names {
@@ -81,7 +82,8 @@ fn read_pair<R: Read + Seek>(file: &mut GgufFile<R>, base: &str, alpha: f32) -> 
     if columns != rank {
         return Err(Error::format(format!("lora_a has rank {rank}, lora_b {columns}")));
     }
-    LowRank::new((inputs, outputs), rank, alpha / rank as f32, down, transposed(outputs, rank, &up))
+    let scale = if alpha == 0.0 { 1.0 } else { alpha / rank as f32 };
+    LowRank::new((inputs, outputs), rank, scale, down, transposed(outputs, rank, &up))
 }
 
 /// Writes an adapter for a model of this architecture, in float32.
@@ -134,6 +136,21 @@ mod tests {
             assert_eq!(read(Cursor::new(&bytes), "llama").unwrap(), adapter);
             let other = read(Cursor::new(&bytes), "qwen2").unwrap_err();
             assert_eq!(other.field.as_deref(), Some("general.architecture"));
+        }
+    }
+
+    #[test]
+    fn an_adapter_without_alpha_was_refused_and_one_of_alpha_0_did_nothing() {
+        let bytes = write(&adapter(&config(4, 2, 8), 2), "llama", "test", Vec::new()).unwrap();
+        let key = b"adapter.lora.alpha";
+        let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+        let (mut zero, mut missing) = (bytes.clone(), bytes);
+        // Behind the key stand four bytes of the value's type and the value.
+        zero[at + key.len() + 4..][..4].copy_from_slice(&0.0_f32.to_le_bytes());
+        missing[at] = b'A';
+        for bytes in [zero, missing] {
+            let found = read(Cursor::new(&bytes), "llama").unwrap();
+            assert!(found.parts().all(|(.., part)| part.scale() == 1.0));
         }
     }
 }

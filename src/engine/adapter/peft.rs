@@ -47,9 +47,14 @@ struct Config {
     modules_to_save: serde_json::Value,
     #[serde(default)]
     alpha_pattern: serde_json::Map<String, serde_json::Value>,
+    #[serde(default, skip_serializing)]
+    init_lora_weights: serde_json::Value,
     #[serde(default)]
     inference_mode: bool,
 }
+
+/// Ways to start that take something off the base's weights, so that what is learned belongs to a base that is in no file.
+const CHANGING_STARTS: [&str; 4] = ["pissa", "olora", "corda", "loftq"];
 
 fn none() -> String {
     "none".to_owned()
@@ -63,6 +68,9 @@ impl Config {
             serde_json::Value::Array(list) => !list.is_empty(),
             _ => true,
         };
+        let start = self.init_lora_weights.as_str().unwrap_or_default().to_ascii_lowercase();
+        // "pissa_niter_16" is "pissa", too.
+        let changes_base = CHANGING_STARTS.iter().any(|changing| start.starts_with(changing));
         let refused = [
             (self.peft_type != "LORA", "peft_type", "only LORA is supported"),
             (self.bias != "none", "bias", "trained biases are not supported"),
@@ -70,6 +78,12 @@ impl Config {
             (self.fan_in_fan_out, "fan_in_fan_out", "transposed weights are not supported"),
             (saved, "modules_to_save", "whole trained modules are not supported"),
             (!self.alpha_pattern.is_empty(), "alpha_pattern", "different scales are not supported"),
+            (
+                changes_base,
+                "init_lora_weights",
+                "this start changes the base's own weights, which no file of the base has; let PEFT convert the adapter \
+                 into an ordinary one",
+            ),
         ];
         match refused.into_iter().find(|(wrong, ..)| *wrong) {
             Some((_, field, message)) => Err(Error::unsupported(message).in_field(field)),
@@ -229,6 +243,7 @@ pub fn write(adapter: &Adapter, model: &ModelConfig, base_name: &str, dropout: f
         use_dora: false,
         modules_to_save: serde_json::Value::Null,
         alpha_pattern: serde_json::Map::new(),
+        init_lora_weights: serde_json::Value::Null,
         inference_mode: true,
     };
     let config = serde_json::to_vec_pretty(&config).map_err(|error| Error::internal(error.to_string()))?;
@@ -294,12 +309,19 @@ mod tests {
             ("modules_to_save", serde_json::json!(["lm_head"])),
             ("alpha_pattern", serde_json::json!({"q_proj": 3})),
             ("fan_in_fan_out", serde_json::json!(true)),
+            ("init_lora_weights", serde_json::json!("pissa_niter_16")),
+            ("init_lora_weights", serde_json::json!("olora")),
         ];
         for (field, value) in cases {
             let mut changed = config.clone();
             changed[field] = value;
             let error = read(changed.to_string().as_bytes(), &weights, &model).unwrap_err();
             assert_eq!(error.field.as_deref(), Some(field), "{error}");
+        }
+        for harmless in [serde_json::json!(true), serde_json::json!("gaussian"), serde_json::json!("eva")] {
+            let mut changed = config.clone();
+            changed["init_lora_weights"] = harmless;
+            assert!(read(changed.to_string().as_bytes(), &weights, &model).is_ok(), "{changed}");
         }
         let mut scaled = config.clone();
         scaled["use_rslora"] = serde_json::json!(true);
