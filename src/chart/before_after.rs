@@ -23,6 +23,11 @@ pub struct MeasurePair {
     pub better: Option<bool>,
 }
 
+/// The kind of the marks before: rows are found by the confidence that they stand at.
+const BEFORE: &str = "stripe";
+/// The kind of those after: the confidence that they stand at is no row's own.
+const AFTER: &str = "stripe-after";
+
 /// Before and after.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BeforeAfter {
@@ -40,7 +45,7 @@ pub struct BeforeAfter {
 
 impl BeforeAfter {
     /// One of the two diagrams between two edges.
-    fn draw_half(&self, canvas: &mut Canvas<'_>, diagram: &ReliabilityDiagram, usual: &str) {
+    fn draw_half(&self, canvas: &mut Canvas<'_>, diagram: &ReliabilityDiagram, usual: &str, mark: &str) {
         let name = diagram.heading.title_or(usual);
         for line in text::wrap(name, NORMAL, canvas.room() / 1.08, 2) {
             canvas.svg.text("cc-strong", (PAD, canvas.top + NORMAL), Anchor::Start, &line);
@@ -54,7 +59,7 @@ impl BeforeAfter {
         if diagram.points.is_empty() {
             canvas.empty(square.plot.area, "No rows with a known right answer.");
         } else {
-            diagram.draw_points(canvas, &square, false);
+            diagram.draw_points(canvas, &square, mark, false);
         }
     }
 
@@ -135,13 +140,13 @@ impl Picture for BeforeAfter {
         canvas.heading(&self.heading, self.usual_title(), "");
         if canvas.width >= 560.0 {
             canvas.beside(
-                |half| self.draw_half(half, &self.before, "before"),
-                |half| self.draw_half(half, &self.after, "after"),
+                |half| self.draw_half(half, &self.before, "before", BEFORE),
+                |half| self.draw_half(half, &self.after, "after", AFTER),
             );
         } else {
-            self.draw_half(canvas, &self.before, "before");
+            self.draw_half(canvas, &self.before, "before", BEFORE);
             canvas.top += 10.0;
-            self.draw_half(canvas, &self.after, "after");
+            self.draw_half(canvas, &self.after, "after", AFTER);
         }
         canvas.top += 6.0;
         // The keys of both, each once.

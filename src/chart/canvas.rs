@@ -26,6 +26,8 @@ pub(super) struct Canvas<'a> {
     pub top: f64,
     options: &'a Options,
     id: String,
+    /// Whether a mark stands already that the tabulator key reaches.
+    reached: bool,
 }
 
 /// A sign of the legend.
@@ -74,7 +76,7 @@ impl<'a> Canvas<'a> {
     /// An empty sheet.
     pub(super) fn new(options: &'a Options) -> Self {
         let width = if options.width.is_finite() { options.width.clamp(200.0, 4000.0) } else { 720.0 };
-        Self { svg: Svg::default(), width, top: PAD, options, id: identifier(&options.id_prefix) }
+        Self { svg: Svg::default(), width, top: PAD, options, id: identifier(&options.id_prefix), reached: false }
     }
 
     /// Room between the paddings.
@@ -297,7 +299,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// Opens a mark: a group that carries its numbers as data attributes, its sentence as a tooltip and, in an
-    /// interactive picture, can be focused. Close it with `svg.close()`.
+    /// interactive picture, can be focused: a button where it can be pressed. Close it with `svg.close()`.
     pub(super) fn mark(&mut self, kind: &str, index: usize, words: &str, data: &[(&str, String)]) {
         let interactive = self.options.interactive;
         let mut tag = self.svg.tag("g").class("cc-mark").attr("data-mark", kind).attr("data-index", &index.to_string());
@@ -305,7 +307,9 @@ impl<'a> Canvas<'a> {
             tag = tag.attr(&format!("data-{name}"), value);
         }
         if interactive {
-            tag = tag.attr("tabindex", "0").attr("role", "button").attr("aria-label", words);
+            let role = if self.options.press.takes(kind) { "button" } else { "img" };
+            let place = if std::mem::replace(&mut self.reached, true) { "-1" } else { "0" };
+            tag = tag.attr("tabindex", place).attr("role", role).attr("aria-label", words);
         }
         tag.open();
         self.svg.tag("title").text(words);
@@ -313,7 +317,7 @@ impl<'a> Canvas<'a> {
 
     /// The finished document, as high as the cursor says.
     pub(super) fn finish(self, title: &str, description: &str) -> String {
-        let Self { svg: body, width, top, options, id } = self;
+        let Self { svg: body, width, top, options, id, .. } = self;
         let height = (top + PAD).ceil();
         let mut svg = Svg::default();
         let theme = match options.theme {

@@ -31,7 +31,8 @@
 //! An interactive picture marks what can be pointed at: a focusable group with its sentence as `aria-label`, its kind in
 //! `data-mark` (`stripe`, `bin`, `cell`, `threshold`, `guarantee`, `best`, `coverage`, `sample-size`, `label`), its place in
 //! the data in `data-index` and its numbers in further `data-` attributes: enough for a page to show them on hover and to
-//! list the rows behind them on a click.
+//! list the rows behind them on a click. A stripe of a confidence that something was done to is a `stripe-after`: no row
+//! is found by it. The tabulator key reaches the first mark only; a page has the arrow keys go on from there.
 //!
 //! How it is laid out: text widths are estimated, never measured, so a picture is drawn at the width it will be shown at
 //! (12-pixel text stays 12 pixels on a phone). Whatever the numbers are (none, one, equal, not finite, huge) and whatever
@@ -95,8 +96,11 @@ pub struct Options {
     pub id_prefix: String,
     /// Light, dark, or as the reader has it.
     pub theme: Theme,
-    /// Whether marks can be focused and pressed (a page with a script listens) or the whole is one image.
+    /// Whether marks can be focused (a page with a script listens) or the whole is one image.
     pub interactive: bool,
+    /// What marks of an interactive picture can be pressed for.
+    #[serde(default)]
+    pub press: Press,
     /// Whether the title is drawn; a figure with its own heading leaves it out. Screen readers get it either way.
     pub title: bool,
     /// Whether the description is inside; a figure whose caption says the same leaves it out.
@@ -114,9 +118,34 @@ impl Default for Options {
             id_prefix: "chart".to_string(),
             theme: Theme::Auto,
             interactive: false,
+            press: Press::Nothing,
             title: true,
             description: true,
             style: true,
+        }
+    }
+}
+
+/// What marks can be pressed for, in a page that listens. Marks of other kinds only say their numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Press {
+    /// For nothing.
+    #[default]
+    Nothing,
+    /// For the rows that they stand for.
+    Rows,
+    /// For their threshold.
+    Threshold,
+}
+
+impl Press {
+    /// Whether a mark of this kind can be pressed.
+    pub fn takes(self, kind: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Rows => matches!(kind, "stripe" | "bin" | "cell"),
+            Self::Threshold => matches!(kind, "threshold" | "guarantee"),
         }
     }
 }

@@ -90,8 +90,8 @@ impl ReliabilityDiagram {
         self.points.iter().fold(0, |sum, point| sum.saturating_add(point.n))
     }
 
-    /// Discs, bars and counts inside a square.
-    pub(super) fn draw_points(&self, canvas: &mut Canvas<'_>, square: &Square, corners: bool) {
+    /// Discs, bars and counts inside a square; `mark` is the kind of a stripe.
+    pub(super) fn draw_points(&self, canvas: &mut Canvas<'_>, square: &Square, mark: &str, corners: bool) {
         let area = square.plot.area;
         // Counts may stand a little above and beside the square, but not on the axis's name.
         let bounds = Area { top: area.top - 16.0, right: (area.right + 14.0).min(canvas.width - 1.0), ..area };
@@ -110,7 +110,7 @@ impl ReliabilityDiagram {
             placement.take(Area::around((x, y), side, side));
             let (top, bottom) = (square.plot.y.at(point.accuracy_high), square.plot.y.at(point.accuracy_low));
             placement.take(Area { left: x - 2.5, top, right: x + 2.5, bottom });
-            self.draw_point(canvas, square, *index, radius(point.n));
+            self.draw_point(canvas, square, mark, *index, radius(point.n));
         }
         for index in &order {
             draw_count(canvas, square, &mut placement, &self.points[*index], radius(self.points[*index].n));
@@ -120,7 +120,7 @@ impl ReliabilityDiagram {
         }
     }
 
-    fn draw_point(&self, canvas: &mut Canvas<'_>, square: &Square, index: usize, radius: f64) {
+    fn draw_point(&self, canvas: &mut Canvas<'_>, square: &Square, mark: &str, index: usize, radius: f64) {
         let point = &self.points[index];
         let plot = &square.plot;
         let (x, y) = plot.at(point.confidence, point.accuracy);
@@ -133,7 +133,7 @@ impl ReliabilityDiagram {
             ("accuracy-low", point.accuracy_low.to_string()),
             ("accuracy-high", point.accuracy_high.to_string()),
         ];
-        canvas.mark("stripe", index, &point.sentence(), &data);
+        canvas.mark(mark, index, &point.sentence(), &data);
         canvas.svg.rect("cc-hit", (plot.x.at(point.low), plot.area.top), (plot.x.at(point.high), plot.area.bottom));
         let (disc, stroke) = if point.misses() { ("cc-disc-wrong", "cc-wrong") } else { ("cc-disc-right", "cc-right") };
         canvas.svg.circle(disc, (x, y), radius);
@@ -257,7 +257,7 @@ impl Picture for ReliabilityDiagram {
         canvas.heading(&self.heading, self.usual_title(), &format::counted(self.rows(), "row", "rows"));
         let square = Square::draw(canvas, None);
         if self.points.iter().any(ReliabilityPoint::is_sound) {
-            self.draw_points(canvas, &square, true);
+            self.draw_points(canvas, &square, "stripe", true);
         } else {
             canvas.empty(square.plot.area, "No rows with a known right answer.");
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::svg::{escape, identifier};
 use super::table::Table;
-use super::{Chart, Options, Picture, Theme, theme};
+use super::{Chart, Options, Picture, Press, Theme, theme};
 
 /// A number for the top of the report, already in words.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -196,6 +196,7 @@ fn figure(html: &mut String, chart: &Chart, id: &str) {
             id_prefix: format!("{id}-{class}"),
             theme: Theme::Auto,
             interactive: false,
+            press: Press::Nothing,
             title: false,
             description: false,
             style: false,

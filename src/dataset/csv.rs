@@ -21,8 +21,7 @@ const BY_MODEL: &str = "model";
 pub fn read(bytes: &[u8], tabs: bool, options: &Options) -> Result<Dataset> {
     let preferred = if tabs { b'\t' } else { b',' };
     let delimiter = options.delimiter.unwrap_or_else(|| find_delimiter(bytes, preferred));
-    let mut table = Table::new(bytes, delimiter);
-    let header = table.header()?;
+    let (mut table, header) = begin(bytes, delimiter, options)?;
     let names: Vec<&str> = header.iter().map(String::as_str).collect();
     let mut dataset = Dataset::default();
     if delimiter != preferred && options.delimiter.is_none() {
@@ -31,12 +30,13 @@ pub fn read(bytes: &[u8], tabs: bool, options: &Options) -> Result<Dataset> {
     let fields = choose(bytes, delimiter, &names, options, &mut dataset.notes)?;
     let text = fields.text.ok_or_else(|| {
         let help = format!(
-            "the columns are {}; call the one of the text \"text\", or name it with --text-field",
-            fields::list(&names)
+            "the columns are {}; call the one of the text \"text\"{}",
+            fields::list(&names),
+            options.naming.or_name_it("--text-field")
         );
         Error::input("no column can be the text").at_line(1).help(help)
     })?;
-    dataset.layout = Layout::new(&names, &fields);
+    dataset.layout = Layout { delimiter: Some(delimiter), ..Layout::new(&names, &fields) };
     let decider = decided_by(&names);
     let mut row = 0_usize;
     let mut by_model = 0_usize;
@@ -57,6 +57,13 @@ pub fn read(bytes: &[u8], tabs: bool, options: &Options) -> Result<Dataset> {
             .push(format!("{by_model} labels were the model's own decision, so their rows count as unlabelled"));
     }
     dataset.finished()
+}
+
+/// The table before its first row, and the names of its columns.
+fn begin<'a>(bytes: &'a [u8], delimiter: u8, options: &Options) -> Result<(Table<'a>, Vec<String>)> {
+    let mut table = Table::new(bytes, delimiter);
+    let names = if options.no_header { table.without_header() } else { table.header() }?;
+    Ok((table, names))
 }
 
 /// Writes examples as a table with the columns id, text, label and group; what is absent is empty.
@@ -107,7 +114,7 @@ fn choose(bytes: &[u8], delimiter: u8, names: &[&str], options: &Options, notes:
                 .help("give each column its own name"));
         }
     }
-    let columns = sample(bytes, delimiter, names.len());
+    let columns = sample(bytes, delimiter, names.len(), options);
     if fields.text.is_none() {
         let free = (0..names.len()).filter(|place| Some(*place) != fields.label);
         fields.text = free.max_by_key(|&place| (columns[place].characters, std::cmp::Reverse(place)));
@@ -119,7 +126,7 @@ fn choose(bytes: &[u8], delimiter: u8, names: &[&str], options: &Options, notes:
             ));
         }
     }
-    if fields.label.is_none() {
+    if fields.label.is_none() && !options.no_label {
         let free = |place: &usize| ![fields.text, fields.id].contains(&Some(*place)) && columns[*place].like_labels();
         let found = (0..names.len()).filter(free).min_by_key(|&place| columns[place].distinct.len());
         fields.label = found;
@@ -130,9 +137,11 @@ fn choose(bytes: &[u8], delimiter: u8, names: &[&str], options: &Options, notes:
             let count = columns[place].distinct.len();
             notes.push(format!("no column is named like a label: {:?} has {count} values and is taken", names[place]));
         } else if options.need_labels {
-            return Err(Error::input("no column can be the label")
-                .at_line(1)
-                .help(format!("the columns are {}; name the right one with --label-field", fields::list(names))));
+            return Err(Error::input("no column can be the label").at_line(1).help(format!(
+                "the columns are {}{}",
+                fields::list(names),
+                options.naming.name_the_right_one("--label-field")
+            )));
         }
     }
     Ok(fields)
@@ -163,12 +172,9 @@ impl Column {
     }
 }
 
-fn sample(bytes: &[u8], delimiter: u8, width: usize) -> Vec<Column> {
+fn sample(bytes: &[u8], delimiter: u8, width: usize, options: &Options) -> Vec<Column> {
     let mut columns: Vec<Column> = (0..width).map(|_| Column::default()).collect();
-    let mut table = Table::new(bytes, delimiter);
-    if table.header().is_err() {
-        return columns;
-    }
+    let Ok((mut table, _)) = begin(bytes, delimiter, options) else { return columns };
     for record in std::iter::from_fn(|| table.next_record()).take(SAMPLED_ROWS).flatten() {
         for (index, column) in columns.iter_mut().enumerate() {
             let value = String::from_utf8_lossy(record.field(index));
@@ -217,6 +223,39 @@ mod tests {
         assert!(dataset.notes.iter().any(|note| note.contains("the model's own decision")), "{:?}", dataset.notes);
         // In other data an apostrophe is one.
         assert_eq!(labelled("text,label\n'=1+1,good\nb,bad\n")[0].0, "'=1+1");
+    }
+
+    #[test]
+    fn guesses_can_be_overruled() {
+        let rows = |text: &str, options: Options| -> Vec<(String, Option<String>, u64)> {
+            let dataset = read(text.as_bytes(), false, &options).unwrap();
+            dataset.examples.into_iter().map(|row| (row.text, row.label, row.line)).collect()
+        };
+        let row = |text: &str, label: Option<&str>, line| (text.to_owned(), label.map(str::to_owned), line);
+        let usual = Options::default();
+        // A column that is taken for the label is none.
+        let text = "text,category\nA fine day,a\nA sad day,b\n";
+        let no_label = Options { no_label: true, ..usual.clone() };
+        assert_eq!(rows(text, no_label.clone()), [row("A fine day", None, 2), row("A sad day", None, 3)]);
+        let guessed = "q,a\nA fine day,good\nA sad day,bad\nA new day,good\nAn old day,bad\n";
+        assert!(rows(guessed, no_label).iter().all(|(_, label, _)| label.is_none()));
+        // The first line is a row.
+        let bare = "A fine day,good\nA sad day,bad\nA new day,good\nAn old day,bad\n";
+        let no_header = Options { no_header: true, ..usual.clone() };
+        let found = rows(bare, no_header.clone());
+        assert_eq!((found.len(), &found[0]), (4, &row("A fine day", Some("good"), 1)));
+        let layout = read(bare.as_bytes(), false, &no_header).unwrap().layout;
+        assert_eq!(
+            (layout.fields, layout.label.as_deref()),
+            (vec!["column 1".to_owned(), "column 2".to_owned()], Some("column 2"))
+        );
+        let named = Options { label_field: Some("column 1".into()), text_field: Some("column 2".into()), ..no_header };
+        assert_eq!(rows(bare, named)[0], row("good", Some("A fine day"), 1));
+        // Values that say that there is no label.
+        let open = Options { unlabelled: vec!["?".into(), "TODO".into()], ..usual };
+        let text = "text,label\na,?\nb,TODO\nc,good\nd,todo\n";
+        let labels: Vec<_> = rows(text, open).into_iter().map(|(_, label, _)| label).collect();
+        assert_eq!(labels, [None, None, Some("good".to_owned()), Some("todo".to_owned())]);
     }
 
     #[test]

@@ -3,8 +3,39 @@
 //! Names are compared without regard to case and surrounding space. A name the user gave must be there; otherwise the
 //! first common name that is there wins, in an order that puts the plainest names first.
 
+use serde::{Deserialize, Serialize};
+
 use super::Options;
 use crate::error::{Error, Result};
+
+/// How a person says which field is which, for the help in errors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Naming {
+    /// By a command's flags.
+    #[default]
+    Flags,
+    /// By choosing from lists, once something was read.
+    Lists,
+}
+
+impl Naming {
+    /// The end of a help: how to name the field of this flag.
+    pub(super) fn or_name_it(self, flag: &str) -> String {
+        match self {
+            Self::Flags => format!(", or name it with {flag}"),
+            Self::Lists => String::new(),
+        }
+    }
+
+    /// The end of a help where one was named that is not there, or none can be found.
+    pub(super) fn name_the_right_one(self, flag: &str) -> String {
+        match self {
+            Self::Flags => format!("; name the right one with {flag}"),
+            Self::Lists => "; choose one of these".to_owned(),
+        }
+    }
+}
 
 /// Common names of the text, most telling first.
 const TEXT: [&str; 19] = [
@@ -70,7 +101,7 @@ impl Fields {
     pub fn find(names: &[&str], options: &Options) -> Result<Self> {
         let given = |name: &Option<String>, flag: &str| match name {
             None => Ok(None),
-            Some(name) => position(names, name).map(Some).ok_or_else(|| missing(name, names, flag)),
+            Some(name) => position(names, name).map(Some).ok_or_else(|| missing(name, names, flag, options.naming)),
         };
         let mut fields = Self {
             text: given(&options.text_field, "--text-field")?,
@@ -85,7 +116,9 @@ impl Fields {
         if fields.text.is_none() {
             fields.text = guess(&TEXT, &fields);
         }
-        if fields.label.is_none() {
+        if options.no_label {
+            fields.label = None;
+        } else if fields.label.is_none() {
             fields.label = guess(&LABEL, &fields);
         }
         if fields.group.is_none() {
@@ -106,10 +139,12 @@ fn position(names: &[&str], wanted: &str) -> Option<Place> {
 }
 
 /// The error for a field that is not there.
-pub(super) fn missing(name: &str, names: &[&str], flag: &str) -> Error {
-    Error::input(format!("there is no field {name:?}"))
-        .in_field(name)
-        .help(format!("the fields are {}; name the right one with {flag}", list(names)))
+pub(super) fn missing(name: &str, names: &[&str], flag: &str, naming: Naming) -> Error {
+    Error::input(format!("there is no field {name:?}")).in_field(name).help(format!(
+        "the fields are {}{}",
+        list(names),
+        naming.name_the_right_one(flag)
+    ))
 }
 
 /// `"a", "b", "c"`, shortened after a dozen.
@@ -149,6 +184,31 @@ mod tests {
         let options = Options { label_field: Some("kind".into()), ..Options::default() };
         assert_eq!(Fields::find(&["text", "label", "kind"], &options).unwrap().label, Some(2));
         let error = Fields::find(&["text", "label"], &options).unwrap_err();
-        assert!(error.help.unwrap().contains("\"text\", \"label\""));
+        let help = error.help.unwrap();
+        assert!(help.contains("\"text\", \"label\"") && help.contains("--label-field"), "{help}");
+    }
+
+    #[test]
+    fn a_page_s_help_names_no_flags() {
+        let missing = Options { label_field: Some("kind".into()), naming: Naming::Lists, ..Options::default() };
+        let page = Options { naming: Naming::Lists, ..Options::default() };
+        for (name, bytes, options) in [
+            ("a.csv", &b"text,label\na,b\n"[..], &missing),
+            ("a.csv", b"label\ngood\n", &page),
+            ("a.jsonl", b"{\"a\": \"x\", \"b\": \"y\"}\n", &page),
+            ("a.jsonl", b"{\"text\": \"x\"}\n", &missing),
+            ("a.jsonl", b"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}\n", &missing),
+        ] {
+            let error = super::super::read(name, bytes, options).unwrap_err();
+            let help = error.help.unwrap();
+            assert!(!help.contains("--") && help.contains("are"), "{help}");
+        }
+    }
+
+    #[test]
+    fn no_label_is_guessed_where_there_is_none() {
+        let options = Options { no_label: true, ..Options::default() };
+        let found = Fields::find(&["text", "label", "group"], &options).unwrap();
+        assert_eq!((found.label, found.group), (None, Some(2)));
     }
 }

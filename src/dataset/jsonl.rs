@@ -1,4 +1,4 @@
-//! JSON lines → examples: `{"text", "label"}` or chat messages, from bytes or as a stream.
+//! JSON lines, or one JSON list → examples: `{"text", "label"}` or chat messages, from bytes or as a stream.
 //!
 //! A chat row is `{"messages": [{"role", "content"}, …]}`: its text is the last user message, its label what the
 //! assistant answers to it. Earlier turns and system messages are not read; a note says so, because what they ask
@@ -9,6 +9,7 @@ use std::io::BufRead;
 use serde_json::{Map, Value};
 
 use super::fields::{self, Fields};
+use super::json_list::Elements;
 use super::lines::{Lines, column, utf8};
 use super::{Dataset, Example, Layout, Options};
 use crate::error::{Error, Result};
@@ -20,6 +21,12 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Reader<R> {
     lines: Lines<R>,
+    objects: Objects,
+}
+
+/// What makes rows of objects, and what is to be said of all of them.
+#[derive(Debug, Default)]
+struct Objects {
     options: Options,
     rows: usize,
     /// Rows with messages that were not read.
@@ -38,14 +45,21 @@ pub fn read(bytes: impl BufRead, options: &Options) -> Result<Dataset> {
     for row in reader.by_ref() {
         dataset.take(row, options)?;
     }
-    if reader.passed_over > 0 {
-        dataset.notes.push(format!(
-            "{} rows have a system message or earlier turns, which are not read: what they ask belongs into the task",
-            reader.passed_over
-        ));
+    reader.objects.finish(dataset)
+}
+
+/// Reads one JSON list of objects.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_list(bytes: &[u8], options: &Options) -> Result<Dataset> {
+    let mut dataset = Dataset::default();
+    let mut objects = Objects { options: options.clone(), ..Objects::default() };
+    for (line, object) in Elements::new(bytes) {
+        let row = objects.row(line, &object);
+        dataset.take(row, options)?;
     }
-    dataset.layout = reader.layout.map(|layout| *layout).unwrap_or_default();
-    dataset.finished()
+    objects.finish(dataset)
 }
 
 /// Writes examples as JSON lines with the keys id, text, label and group; what is absent is left out.
@@ -69,7 +83,35 @@ pub fn write(examples: &[Example]) -> String {
 impl<R: BufRead> Reader<R> {
     /// A reader of a stream.
     pub fn new(reader: R, options: Options) -> Self {
-        Self { lines: Lines::new(reader), options, rows: 0, passed_over: 0, layout: None }
+        Self { lines: Lines::new(reader), objects: Objects { options, ..Objects::default() } }
+    }
+}
+
+impl Objects {
+    /// The row that is an object of this line.
+    fn row(&mut self, number: u64, bytes: &[u8]) -> Result<Example> {
+        self.rows += 1;
+        let (line, object) = object(number, bytes)?;
+        let row = Row { number, line, object: &object, count: self.rows };
+        let (example, fields) = if object.contains_key("messages") && self.options.text_field.is_none() {
+            row.chat(&self.options, &mut self.passed_over).map(|example| (example, row.chat_fields()))
+        } else {
+            row.flat(&self.options)
+        }?;
+        self.layout.get_or_insert_with(|| Box::new(Layout::new(&row.keys(), &fields)));
+        Ok(example)
+    }
+
+    /// The data set of the rows that were taken, with what is to be said of all of them.
+    fn finish(self, mut dataset: Dataset) -> Result<Dataset> {
+        if self.passed_over > 0 {
+            dataset.notes.push(format!(
+                "{} rows have a system message or earlier turns, which are not read: what they ask belongs into the task",
+                self.passed_over
+            ));
+        }
+        dataset.layout = self.layout.map(|layout| *layout).unwrap_or_default();
+        dataset.finished()
     }
 }
 
@@ -85,18 +127,7 @@ impl<R: BufRead> Iterator for Reader<R> {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            self.rows += 1;
-            let row = object(number, bytes).and_then(|(line, object)| {
-                let row = Row { number, line, object: &object, count: self.rows };
-                let (example, fields) = if object.contains_key("messages") && self.options.text_field.is_none() {
-                    row.chat(&self.options, &mut self.passed_over).map(|example| (example, row.chat_fields()))
-                } else {
-                    row.flat(&self.options)
-                }?;
-                self.layout.get_or_insert_with(|| Box::new(Layout::new(&row.keys(), &fields)));
-                Ok(example)
-            });
-            return Some(row);
+            return Some(self.objects.row(number, bytes));
         }
     }
 }
@@ -181,8 +212,9 @@ impl Row<'_> {
         }
         let text = fields.text.ok_or_else(|| {
             Error::input("the row has no text").at_line(self.number).in_field("text").help(format!(
-                "its keys are {}; call the one of the text \"text\", or name it with --text-field",
-                fields::list(&names)
+                "its keys are {}; call the one of the text \"text\"{}",
+                fields::list(&names),
+                options.naming.or_name_it("--text-field")
             ))
         })?;
         let Some(text) = self.object[names[text]].as_str() else {
@@ -236,8 +268,10 @@ impl Row<'_> {
         let answered = answer.map(|(_, content)| content.trim().to_owned()).filter(|label| !label.is_empty());
         let label = match &options.label_field {
             Some(key) if !self.object.contains_key(key) => {
-                return Err(fields::missing(key, &self.keys(), "--label-field").at_line(self.number));
+                let missing = fields::missing(key, &self.keys(), "--label-field", options.naming);
+                return Err(missing.at_line(self.number));
             }
+            _ if options.no_label => None,
             Some(key) => self.scalar(key)?,
             None => answered,
         };

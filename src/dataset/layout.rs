@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::LabelFrom;
 use super::fields::Fields;
 
 /// The fields of a table, or of the first object of JSON lines, by name.
@@ -20,6 +21,12 @@ pub struct Layout {
     pub group: Option<String>,
     /// The one that is read as the id.
     pub id: Option<String>,
+    /// The byte between them; nothing where it is no table.
+    #[serde(default)]
+    pub delimiter: Option<u8>,
+    /// What of a text file's name is its rows' label, where anything is.
+    #[serde(default)]
+    pub label_from: Option<LabelFrom>,
 }
 
 impl Layout {
@@ -31,6 +38,7 @@ impl Layout {
             label: named(fields.label),
             group: named(fields.group),
             id: named(fields.id),
+            ..Self::default()
         }
     }
 }
@@ -57,6 +65,8 @@ mod tests {
             label: Some("stars".into()),
             group: None,
             id: Some("id".into()),
+            delimiter: Some(b','),
+            label_from: None,
         };
         assert_eq!(layout("a.csv", table, &Options::default()), expected);
         let other = Options { label_field: Some("shop".into()), ..Options::default() };

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`sniff`] | which format a file is in, and whether that agrees with its name |
 //! | [`csv`] | CSV and TSV with a header |
-//! | [`jsonl`] | one JSON object a line: `{"text", "label"}` or chat messages; also as a stream |
+//! | [`jsonl`] | one JSON object a line, or one list of them: `{"text", "label"}` or chat messages; also as a stream |
 //! | [`text`] | `NAME.txt` files, one example a line |
 //! | [`predictions`] | rows that were scored already, for everything that does statistics |
 //! | [`duplicates`], [`split`] | texts that repeat; seeded samples and splits that respect them |
@@ -17,7 +17,9 @@
 
 pub mod csv;
 pub mod duplicates;
+mod encoding;
 mod fields;
+mod json_list;
 pub mod jsonl;
 mod layout;
 pub mod lines;
@@ -29,6 +31,7 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::fields::Naming;
 pub use self::layout::Layout;
 use crate::error::{Error, Result};
 
@@ -79,14 +82,22 @@ pub struct Options {
     pub group_field: Option<String>,
     /// The column or key of the id; guessed when absent.
     pub id_field: Option<String>,
+    /// No field is the label, whatever its name says.
+    pub no_label: bool,
+    /// Labels that say that a row has none, as in `?` or `TODO`.
+    pub unlabelled: Vec<String>,
     /// The byte between the fields of a table; found out when absent.
     pub delimiter: Option<u8>,
+    /// A table's first line is a row: its columns have no names.
+    pub no_header: bool,
     /// How text files' names become labels; guessed when absent.
     pub label_from: Option<LabelFrom>,
     /// A row without a label is a problem.
     pub need_labels: bool,
     /// The first problem is the error.
     pub strict: bool,
+    /// How a person names fields here.
+    pub naming: Naming,
 }
 
 /// How a text file's name becomes its rows' label.
@@ -97,6 +108,8 @@ pub enum LabelFrom {
     Stem,
     /// `weak_positive.txt` → `positive`, with the stem as group.
     StemSuffix,
+    /// `positive/17.txt` → `positive`; for who reads folders in folders.
+    Folder,
 }
 
 impl std::str::FromStr for LabelFrom {
@@ -123,6 +136,8 @@ impl Dataset {
 
     /// Takes in a row or its problem.
     fn take(&mut self, row: Result<Example>, options: &Options) -> Result<()> {
+        let is_none = |label: &String| options.unlabelled.contains(label);
+        let row = row.map(|example| Example { label: example.label.filter(|label| !is_none(label)), ..example });
         match row {
             Ok(example) if options.need_labels && example.label.is_none() => {
                 let wrong = Error::input("the row has no label").at_line(example.line);
@@ -168,10 +183,14 @@ impl Dataset {
 /// `Kind::Format` or `Kind::Input` where the file is not what its name says, has no text field, or holds no good row;
 /// with [`Options::strict`], for the first bad row. The error names the file.
 pub fn read(name: &str, bytes: &[u8], options: &Options) -> Result<Dataset> {
-    let dataset = sniff::sniff(name, bytes).and_then(|format| match format {
-        sniff::Format::Csv | sniff::Format::Tsv => csv::read(bytes, format == sniff::Format::Tsv, options),
-        sniff::Format::Jsonl => jsonl::read(bytes, options),
-        sniff::Format::Text => text::read_file(name, bytes, options),
+    let dataset = sniff::sniff(name, bytes).and_then(|format| {
+        encoding::check([bytes])?;
+        match format {
+            sniff::Format::Csv | sniff::Format::Tsv => csv::read(bytes, format == sniff::Format::Tsv, options),
+            sniff::Format::Jsonl => jsonl::read(bytes, options),
+            sniff::Format::JsonList => jsonl::read_list(bytes, options),
+            sniff::Format::Text => text::read_file(name, bytes, options),
+        }
     });
     in_file(name, dataset)
 }

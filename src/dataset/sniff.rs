@@ -17,6 +17,8 @@ pub enum Format {
     Tsv,
     /// One JSON object a line.
     Jsonl,
+    /// One JSON list of objects.
+    JsonList,
     /// One text a line.
     Text,
 }
@@ -54,11 +56,12 @@ pub fn sniff(name: &str, bytes: &[u8]) -> Result<Format> {
     match (promised, found) {
         (None, found) => Ok(found),
         (Some(promised), found) if promised == found => Ok(promised),
+        (Some(Format::Jsonl), Format::JsonList) => Ok(Format::JsonList),
         // Which byte separates the fields is found out from the table itself.
         (Some(table @ (Format::Csv | Format::Tsv)), Format::Csv | Format::Tsv | Format::Text) => Ok(table),
         // Any line is a text, also one with commas.
         (Some(Format::Text), Format::Csv | Format::Tsv) => Ok(Format::Text),
-        (Some(_), Format::Jsonl) => {
+        (Some(_), Format::Jsonl | Format::JsonList) => {
             Err(Error::format("the file holds JSON, which its name does not say").at_line(1).help("name it .jsonl"))
         }
         (Some(_), found) => {
@@ -80,6 +83,7 @@ impl Format {
             Self::Csv => "a table",
             Self::Tsv => "a table with tabs",
             Self::Jsonl => "JSON lines",
+            Self::JsonList => "a JSON list",
             Self::Text => "plain text",
         }
     }
@@ -140,8 +144,9 @@ fn by_content(bytes: &[u8]) -> Result<Format> {
     match first_line.trim_ascii() {
         // Without a colon it is a text in braces.
         [b'{', rest @ ..] if rest.trim_ascii_start().starts_with(b"\"") => return Ok(Format::Jsonl),
-        b"{" | b"[" | b"[{" => return Err(spread_out()),
-        [b'[', rest @ ..] if rest.trim_ascii_start().starts_with(b"{\"") => return Err(spread_out()),
+        b"{" => return Err(spread_out()),
+        b"[" | b"[{" => return Ok(Format::JsonList),
+        [b'[', rest @ ..] if begins_an_object(rest) => return Ok(Format::JsonList),
         _ => {}
     }
     let delimiter = find_delimiter(head, b',');
@@ -155,11 +160,15 @@ fn by_content(bytes: &[u8]) -> Result<Format> {
     })
 }
 
+fn begins_an_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().strip_prefix(b"{").is_some_and(|inside| inside.trim_ascii_start().starts_with(b"\""))
+}
+
 fn spread_out() -> Error {
-    Error::format("the JSON is one list or is spread over several lines")
+    Error::format("the JSON is one object that is spread over several lines")
         .at_line(1)
         .at_column(1)
-        .help("write one object a line (JSON lines); jq does it: jq -c '.[]' data.json > data.jsonl")
+        .help("write one object a line (JSON lines), or one list of objects; jq does it: jq -c '.rows[]' data.json > data.jsonl")
 }
 
 #[cfg(test)]
@@ -177,6 +186,10 @@ mod tests {
             ("a.jsonl", "\u{feff}{\"text\": \"a\"}\n", Format::Jsonl),
             ("a.ndjson", "\n {\"text\": \"a\"}\n", Format::Jsonl),
             ("a.json", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n", Format::Jsonl),
+            ("a.json", "[\n{\"text\": \"a\"}]\n", Format::JsonList),
+            ("a.jsonl", "[{\"text\": \"a\"}]\n", Format::JsonList),
+            ("data", "\u{feff} [ { \"text\": \"a\"}]\n", Format::JsonList),
+            ("a.txt", "[sighs] Not again\n", Format::Text),
             ("a.txt", "one, two\nthree, four\n", Format::Text),
             ("a.txt", "{curly} texts are texts\n", Format::Text),
             ("data", "{\"text\": \"a\"}\n", Format::Jsonl),
@@ -191,13 +204,12 @@ mod tests {
 
     #[test]
     fn what_is_not_what_its_name_says_is_refused() {
-        let cases: [(&str, &[u8], &str); 17] = [
+        let cases: [(&str, &[u8], &str); 16] = [
             ("a.csv", b"{\"text\": \"a\"}\n", "holds JSON"),
             ("a.txt", b"{\"text\": \"a\"}\n", "holds JSON"),
             ("a.jsonl", b"text,label\na,b\n", "holds a table"),
             ("a.jsonl", b"Just text\n", "holds plain text"),
-            ("a.json", b"[\n{\"text\": \"a\"}]\n", "one list"),
-            ("a.json", b"[{\"text\": \"a\"}]\n", "one list"),
+            ("a.txt", b"[{\"text\": \"a\"}]\n", "holds JSON"),
             ("a.json", b"{\n\"text\": \"a\"}\n", "spread over"),
             ("a.csv", b"", "empty"),
             ("a.csv", b"\xef\xbb\xbf \n", "empty"),

@@ -58,6 +58,17 @@ impl<'a> Table<'a> {
         Ok(names)
     }
 
+    /// Names for the columns of a table whose first record is a row; it is still to come. Later records must have as many
+    /// fields.
+    ///
+    /// # Errors
+    /// As [`Self::header`].
+    pub fn without_header(&mut self) -> Result<Vec<String>> {
+        let width = Table::new(self.bytes, self.delimiter).header()?.len();
+        self.width = Some(width);
+        Ok((1..=width).map(|column| format!("column {column}")).collect())
+    }
+
     /// The next record that is not blank; `None` at the end.
     ///
     /// # Errors

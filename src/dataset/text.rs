@@ -2,12 +2,12 @@
 //!
 //! Lines are trimmed; blank ones and those that begin with `#` are passed over (a note counts the comments, because a
 //! tweet may begin with a hash sign). With `stem-suffix`, `weak_positive.txt` gives the label `positive` and keeps
-//! `weak_positive` as group.
+//! `weak_positive` as group. Where files lie in folders of their label (`positive/17.txt`), the folder is the label.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lines::{Lines, utf8};
-use super::{Dataset, Example, LabelFrom, Options, in_file};
+use super::{Dataset, Example, LabelFrom, Options, encoding, in_file};
 use crate::error::{Error, Result};
 
 /// Reads one text file. Its rows are labelled only if `options.label_from` says how.
@@ -32,14 +32,17 @@ pub fn read_folder(files: &[(String, Vec<u8>)], options: &Options) -> Result<Dat
         return Err(no_texts(files));
     }
     let mut dataset = Dataset::default();
-    let label_from = options.label_from.or_else(|| {
-        let guess = guess_label_from(&texts.iter().map(|(name, _)| stem(name)).collect::<Vec<_>>())?;
-        dataset.notes.push(match guess {
+    encoding::check(texts.iter().map(|(_, bytes)| bytes.as_slice()))?;
+    let guess = || guess_label_from(&texts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+    let label_from = if options.no_label { None } else { options.label_from.or_else(guess) };
+    if options.label_from.is_none() {
+        dataset.notes.extend(label_from.map(|guess| match guess {
             LabelFrom::Stem => "labels are the files' names".to_owned(),
             LabelFrom::StemSuffix => "labels are the last words of the files' names, groups the names".to_owned(),
-        });
-        Some(guess)
-    });
+            LabelFrom::Folder => "labels are the names of the files' folders".to_owned(),
+        }));
+    }
+    dataset.layout.label_from = label_from;
     let mut comments = 0;
     for (name, bytes) in &texts {
         let before = dataset.problems.len();
@@ -100,6 +103,7 @@ fn add(
         None => (None, None),
         Some(LabelFrom::Stem) => (Some(stem), None),
         Some(LabelFrom::StemSuffix) => (Some(suffix(stem)), Some(stem)),
+        Some(LabelFrom::Folder) => (folder(name), None),
     };
     let mut lines = Lines::new(bytes);
     let mut comments = 0;
@@ -137,20 +141,48 @@ fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
+/// The name of the folder that the file is in, where its name says one.
+fn folder(name: &str) -> Option<&str> {
+    name.rsplit(['/', '\\']).nth(1).filter(|folder| !folder.is_empty())
+}
+
 /// What follows the last `_` (or, without one, the last `-`) of a stem; all of it where there is none.
 fn suffix(stem: &str) -> &str {
     let last = stem.rsplit_once('_').or_else(|| stem.rsplit_once('-')).map_or(stem, |(_, last)| last);
     if last.is_empty() { stem } else { last }
 }
 
-/// The last words, where several files share them and they tell at least two labels apart; else the whole names.
-fn guess_label_from(stems: &[&str]) -> Option<LabelFrom> {
-    if stems.len() < 2 {
+/// The folders, where they are what tells files apart. Else the last words, where several files share them and they tell
+/// at least two labels apart; else the whole names.
+fn guess_label_from(names: &[&str]) -> Option<LabelFrom> {
+    if names.len() < 2 {
         return None;
     }
+    if folders_tell_apart(names) {
+        return Some(LabelFrom::Folder);
+    }
+    let stems: Vec<&str> = names.iter().map(|name| stem(name)).collect();
     let suffixes: BTreeSet<_> = stems.iter().map(|stem| suffix(stem)).collect();
     let shared = suffixes.len() >= 2 && suffixes.len() < stems.len();
     Some(if shared { LabelFrom::StemSuffix } else { LabelFrom::Stem })
+}
+
+/// Whether files lie in several folders, all equally deep, and their own names tell no labels: these are not the same in
+/// every folder (`a/good.txt`, `a/bad.txt`, `b/good.txt`, `b/bad.txt`), or there is a single one.
+fn folders_tell_apart(names: &[&str]) -> bool {
+    let mut stems: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let depths: BTreeSet<usize> = names.iter().map(|name| name.matches(['/', '\\']).count()).collect();
+    for name in names {
+        let Some(folder) = folder(name) else { return false };
+        stems.entry(folder).or_default().insert(stem(name));
+    }
+    let folders = stems.len();
+    let different: BTreeSet<_> = stems.values().collect();
+    let same_names = different.len() == 1 && stems.values().all(|stems| stems.len() > 1);
+    let all: BTreeSet<_> = stems.values().flatten().collect();
+    // A file a folder, each with a name of its own: the names say as much as the folders, and are nearer.
+    let one_each = names.len() == folders && all.len() == folders;
+    depths.len() == 1 && folders > 1 && !same_names && !one_each
 }
 
 #[cfg(test)]
@@ -194,6 +226,31 @@ mod tests {
         assert_eq!(shown(&read_folder(&folder, &stem).unwrap())[0], "1 a strong_positive - 1");
         let plain = read_folder(&files(&[("good.txt", "a"), ("bad.txt", "b")]), &Options::default()).unwrap();
         assert_eq!(shown(&plain), ["1 b bad - 1", "2 a good - 1"]);
+    }
+
+    #[test]
+    fn folders_of_a_label_are_the_labels() {
+        let guessed = |names: &[&str]| guess_label_from(names);
+        let (folder, stem, suffix) = (Some(LabelFrom::Folder), Some(LabelFrom::Stem), Some(LabelFrom::StemSuffix));
+        for (names, expected) in [
+            (&["d/pos/0_9.txt", "d/pos/1_7.txt", "d/neg/0_2.txt", "d/neg/1_2.txt"][..], folder),
+            (&["train/pos/1.txt", "train/neg/2.txt", "test/pos/1.txt", "test/neg/2.txt"], folder),
+            (&["pos/all.txt", "neg/all.txt"], folder),
+            (&["d/positive.txt", "d/negative.txt"], stem),
+            (&["a/good.txt", "a/bad.txt", "b/good.txt", "b/bad.txt"], suffix),
+            (&["a/good.txt", "b/bad.txt"], stem),
+            (&["d/positive.txt", "d/negative.txt", "d/notes/readme.txt"], stem),
+            (&["good.txt", "bad.txt"], stem),
+            (&["d\\pos\\1.txt", "d\\pos\\2.txt", "d\\neg\\3.txt"], folder),
+        ] {
+            assert_eq!(guessed(names), expected, "{names:?}");
+        }
+        let files = files(&[("d/neg/2.txt", "b"), ("d/pos/1.txt", "a"), ("d/pos/3.txt", "c")]);
+        let dataset = read_folder(&files, &Options::default()).unwrap();
+        assert_eq!(shown(&dataset), ["1 b neg - 1", "2 a pos - 1", "3 c pos - 1"]);
+        assert_eq!((dataset.layout.label_from, dataset.notes.len()), (Some(LabelFrom::Folder), 1));
+        let none = Options { no_label: true, ..Options::default() };
+        assert_eq!(shown(&read_folder(&files, &none).unwrap())[0], "1 b - - 1");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::chart::{Report, Table};
 use crate::dataset::{Example, Layout, Options};
 use crate::error::Error;
 use crate::stats::calibrators::Method;
+use crate::stats::costs::Costs;
 use crate::stats::saved::Binding;
 
 /// A file that the person picked or dropped.
@@ -20,6 +21,21 @@ pub struct DataFile {
     pub name: String,
     /// `blob:` URL made from it.
     pub url: String,
+}
+
+/// What a person wants of automated rows, and what they cost. It changes what may be automated, and no other number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The accuracy that automated rows must have.
+    pub accuracy: f64,
+    /// How sure that must be.
+    pub assurance: f64,
+    /// Prices and volume.
+    pub costs: Costs,
+    /// Whether the prices are an example because nobody gave any.
+    pub example_costs: bool,
+    /// The currency; may be empty.
+    pub currency: String,
 }
 
 /// What the page may ask.
@@ -42,6 +58,8 @@ pub enum StudyRequest {
         name: String,
         /// `predictions.jsonl`.
         predictions: String,
+        /// What is wanted of automated rows, and what they cost; `None` where nobody has said.
+        wish: Option<Wish>,
     },
     /// Compare calibrators on predictions with known outcomes, and fit one. Answered with `Calibrated`.
     Calibrate {
@@ -98,7 +116,12 @@ pub enum StudyReply {
     /// Some of the rows, in order; more to come.
     Rows(Vec<Example>),
     /// All rows were handed over.
-    Read(Box<ReadReport>),
+    Read {
+        /// What was found in the data.
+        report: Box<ReadReport>,
+        /// Per row, the number of its text; texts are numbered in order of first appearance.
+        text_of: Vec<usize>,
+    },
     /// What the predictions show.
     Examined(Box<Examination>),
     /// A calibrator was fitted.

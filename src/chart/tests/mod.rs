@@ -57,8 +57,27 @@ fn height_theme_title_and_style_are_as_asked() {
         read(&page).check_inside();
         assert!(page.contains("role=\"group\""));
         if page.contains("data-mark") {
-            assert!(page.contains("tabindex=\"0\" role=\"button\" aria-label="), "{}", chart.title());
+            assert_eq!(page.matches("tabindex=\"0\" role=\"img\" aria-label=").count(), 1, "{}", chart.title());
+            assert!(!page.contains("role=\"button\""), "nothing listens");
         }
+    }
+}
+
+#[test]
+fn only_marks_that_rows_are_found_by_are_buttons() {
+    let buttons = |chart: &Chart, press: Press| {
+        let svg = chart.to_svg(&Options { interactive: true, press, ..at(720.0) });
+        (svg.matches("role=\"button\"").count(), svg.matches("role=\"img\"").count())
+    };
+    let diagram = reliability();
+    let stripes = diagram.points.len();
+    let both = BeforeAfter { before: diagram.clone(), after: diagram.clone(), ..BeforeAfter::default() };
+    assert_eq!(buttons(&Chart::Reliability(diagram), Press::Rows), (stripes, 0));
+    assert_eq!(buttons(&Chart::BeforeAfter(both.clone()), Press::Rows), (stripes, stripes));
+    assert_eq!(buttons(&Chart::BeforeAfter(both), Press::Threshold).0, 0);
+    for chart in ordinary() {
+        let (rows, thresholds) = (buttons(&chart, Press::Rows).0, buttons(&chart, Press::Threshold).0);
+        assert!(rows == 0 || thresholds == 0, "{}", chart.title());
     }
 }
 

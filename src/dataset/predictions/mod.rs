@@ -151,6 +151,10 @@ pub fn read(name: &str, bytes: &[u8], options: Options) -> Result<Predictions> {
     let read = sniff(name, bytes).and_then(|format| match format {
         Format::Jsonl => read_jsonl(bytes, options),
         Format::Csv | Format::Tsv => read_table(bytes, options),
+        Format::JsonList => Err(Error::format("the file holds one JSON list, not JSON lines")
+            .at_line(1)
+            .at_column(1)
+            .help("write one object a line; jq does it: jq -c '.[]' predictions.json > predictions.jsonl")),
         Format::Text => Err(Error::format("the file holds plain text, not predictions")
             .at_line(1)
             .help("predictions are JSON lines or a table with confidence and correct")),

@@ -14,6 +14,7 @@ use super::rows::{calibration_rows, label_bias, usual_input};
 use crate::chart::{self, Chart, Heading, Highlight, Measure, Section};
 use crate::dataset::predictions::Predictions;
 use crate::error::Result;
+use crate::protocol::Wish;
 use crate::stats::bias_effect::BiasEffect;
 use crate::stats::costs::Costs;
 use crate::stats::intervals::Interval;
@@ -55,6 +56,12 @@ impl Settings {
     pub fn usual(seed: u64) -> Self {
         let costs = Costs { review_cost: EXAMPLE_REVIEW, error_cost: EXAMPLE_ERROR, volume: USUAL_VOLUME };
         Self { seed, accuracy: 0.95, assurance: 0.9, costs, example_costs: true, currency: String::new() }
+    }
+
+    /// What a person looks for.
+    pub fn wished(seed: u64, wish: Wish) -> Self {
+        let Wish { accuracy, assurance, costs, example_costs, currency } = wish;
+        Self { seed, accuracy, assurance, costs, example_costs, currency }
     }
 }
 
@@ -111,6 +118,24 @@ pub fn report_of(
         facts: all_facts,
         footer: String::new(),
     })
+}
+
+/// Answers anew what can be automated, in a report of the same predictions: nothing else in it depends on the settings.
+///
+/// # Errors
+/// An accuracy or assurance out of range; costs that are none.
+pub fn decide_anew(
+    report: &mut chart::Report,
+    predictions: &Predictions,
+    computed: &Report,
+    settings: &Settings,
+) -> Result<()> {
+    let (scores, correct) = predictions.outcomes();
+    let section = decision::section(&Selection::new(&scores, &correct)?, computed, settings)?;
+    if let Some(older) = report.sections.iter_mut().find(|older| older.title == section.title) {
+        *older = section;
+    }
+    Ok(())
 }
 
 /// The same rows in stripes of 5%, for the diagrams.
@@ -219,4 +244,39 @@ fn trust(computed: &Report, stripes: &Report, scores: &[f64], correct: &[bool], 
         ],
         ..Section::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::predictions::{self, Options as Reading};
+    use crate::evaluate::rows::{SEED, measure};
+
+    fn predictions() -> Predictions {
+        let lines: String = (0..120)
+            .map(|row| {
+                let (confidence, correct) = (0.5 + f64::from(row) / 250.0, row >= 40 || row % 2 == 0);
+                format!("{{\"confidence\": {confidence}, \"correct\": {correct}}}\n")
+            })
+            .collect();
+        predictions::read("p.jsonl", lines.as_bytes(), Reading::default()).expect("rows")
+    }
+
+    #[test]
+    fn prices_that_come_later_give_the_report_that_prices_at_once_give() {
+        let predictions = predictions();
+        let computed = measure(&predictions, report::Options::for_rows(120), None).expect("numbers");
+        let of = |settings: &Settings| report_of(&predictions, &computed, "p", Vec::new(), settings).expect("a report");
+        let usual = Settings::usual(SEED);
+        let costs = Costs { review_cost: 2.0, error_cost: 30.0, volume: 500.0 };
+        let wish = Wish { accuracy: 0.8, assurance: 0.8, costs, example_costs: false, currency: "EUR".into() };
+        let wished = Settings::wished(SEED, wish);
+        let mut later = of(&usual);
+        decide_anew(&mut later, &predictions, &computed, &wished).expect("settings");
+        assert_eq!(later, of(&wished));
+        let words = later.to_html();
+        assert!(words.contains("A review costs 2.00 EUR") && words.contains("500 texts"), "the person's prices");
+        decide_anew(&mut later, &predictions, &computed, &usual).expect("settings");
+        assert_eq!(later, of(&usual));
+    }
 }
