@@ -1,6 +1,7 @@
 //! Many labelled texts, as a person brings them: looked at, run over the workers, found again after a reload.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use fantoccini::Locator;
@@ -124,5 +125,89 @@ fn a_run_agrees_with_the_command_line() {
         let names = ["positive", "negative", "positive", "positive", "", "negative"];
         let names = names.map(|name| if name.is_empty() { Value::Null } else { json!(name) });
         assert_eq!(outcomes, names.iter().collect::<Vec<_>>(), "labels as they were understood");
+    });
+}
+
+/// Writes into a field, and leaves it, as a person does.
+async fn write_into(page: &Page, css: &str, value: &str) {
+    page.script(
+        "const [css, value] = arguments[0];
+         const field = document.querySelector(css);
+         field.value = value;
+         for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true }));",
+        json!([css, value]),
+    )
+    .await;
+}
+
+#[test]
+fn prices_reach_the_report_and_pictures_answer() {
+    with_page("prices_reach_the_report_and_pictures_answer", async |visit| {
+        let page = &visit.page;
+        page.click("#other-model").await;
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tiny.gguf");
+        page.choose_file("#model-offer [data-testid=model-file]", &tiny).await;
+        page.wait_for_model().await;
+        page.click("[data-testid=go-evaluate]").await;
+        page.click("#read-sample").await;
+        page.click("#start-run").await;
+        page.text_of("[data-testid=run-complete]").await;
+        let done = "document.querySelector('#export-report:not([disabled])')";
+        page.wait_until("findings", done).await;
+        let before = page.saved_by("#export-report").await;
+        assert!(before.contains("No prices were given"));
+        page.script("document.querySelector('[data-testid=findings]').dataset.kept = 'yes';", Value::Null).await;
+
+        // Prices and the wanted accuracy are those of the report, and what was found stays where it stood meanwhile.
+        write_into(page, "#error-cost", "40").await;
+        write_into(page, "#currency", "EUR").await;
+        write_into(page, "#wish-accuracy", "74").await;
+        let section = "document.querySelector('#part-2')?.closest('section').innerText";
+        for words in ["an error 40.00 EUR", "at least 74% accurate"] {
+            page.wait_until("the person's wishes", &format!("{section}.includes('{words}')")).await;
+        }
+        page.wait_until("the newest report", done).await;
+        let after = page.saved_by("#export-report").await;
+        assert!(after.contains("an error 40.00 EUR") && !after.contains("No prices were given"));
+        assert!(after.contains("at least 74% accurate"), "the wanted accuracy");
+        let kept = "return document.querySelector('[data-testid=findings]').dataset.kept ?? 'made anew';";
+        assert_eq!(page.script(kept, Value::Null).await, "yes");
+
+        // A press on the picture beside the threshold puts it there; it says its numbers to a pointer.
+        let pressed = page
+            .script(
+                "const marks = document.querySelectorAll('[data-testid=threshold-picture] [data-mark=threshold]');
+                 const mark = marks[Math.floor(marks.length / 3)];
+                 mark.dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));
+                 mark.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }));
+                 return [Number(mark.dataset.threshold), mark.getAttribute('role'), mark.getAttribute('aria-label')];",
+                Value::Null,
+            )
+            .await;
+        assert_eq!(pressed[1], "button");
+        let threshold = format!("{:.3}", pressed[0].as_f64().expect("a threshold"));
+        page.wait_until(
+            "the pressed threshold",
+            &format!("document.querySelector('[data-testid=threshold-value]').innerText === '{threshold}'"),
+        )
+        .await;
+        let said = json!(pressed[2]);
+        page.wait_until("what the mark says", &format!("document.body.innerText.includes({said})")).await;
+
+        // Of a diagram before and after calibration, only the one before lists rows.
+        page.wait_until("both diagrams", "document.querySelector('.figure [data-mark=stripe-after]')").await;
+        let roles = "return ['stripe', 'stripe-after'].map(kind =>
+                         document.querySelector(`.figure [data-mark=${kind}]`).getAttribute('role'));";
+        assert_eq!(page.script(roles, Value::Null).await, json!(["button", "img"]));
+
+        // A label column that was guessed is none, and is one again.
+        write_into(page, "#label-column", "").await;
+        page.wait_until(
+            "no labels",
+            "document.querySelector('[data-testid=data-cautions]')?.innerText.includes('No row has a label')",
+        )
+        .await;
+        write_into(page, "#label-column", "label").await;
+        page.text_of("[data-found=positive]").await;
     });
 }

@@ -199,7 +199,14 @@ fn from_a_dropped_file_to_labels_and_back_without_a_network() {
         )
         .await;
         let summary = page.text_of("[data-testid=calibrator-summary]").await;
-        page.wait_until("the new report", "document.querySelector('#export-metrics')").await;
+        page.wait_until(
+            "the new report",
+            &format!(
+                "document.querySelector('#export-metrics:not([disabled])')
+                 && document.querySelector('[data-testid=findings]').innerText.includes('n = {labelled}')"
+            ),
+        )
+        .await;
 
         // Take home, and have the command line reproduce it.
         let home = visit.folder.path();

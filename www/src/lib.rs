@@ -20,11 +20,13 @@
 //! | [`session`] | page | the page's signals, joined to the engine's messages and the clock |
 //! | [`app`], [`pages`], [`components`] | page | what is seen |
 //! | [`browser`] | page | the few things asked of the browser itself |
+//! | [`file_path`] | page | where a picked or dropped file lay in its folder |
 
 pub mod app;
 pub mod browser;
 pub mod codec;
 pub mod components;
+pub mod file_path;
 pub mod hosts;
 pub mod link;
 pub mod models;

@@ -1,16 +1,12 @@
-//! A picture of `candor::chart`, that answers: what is pointed at says its numbers, what is pressed is told to the page,
-//! and picture and figures can be taken home.
-//!
-//! The picture is drawn at the width it has on the screen, so its text keeps its size on a phone.
+//! A picture of `candor::chart` with everything around it: its caption, its figures as a table, and its files to take
+//! home.
 
-use candor::chart::{AccuracyVolume, Chart, Options, Picture, Table, Theme, stylesheet};
-use leptos::html;
+use candor::chart::{AccuracyVolume, Chart, Options, Picture, Press, Table, Theme, stylesheet};
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
 
+use super::picture_frame::PictureFrame;
 use crate::browser;
-use crate::state::evaluation::view::Listing;
+use crate::state::evaluation::view::{Listing, Mark};
 
 /// Width of a picture that is taken home.
 const TAKEN_HOME: f64 = 720.0;
@@ -22,80 +18,38 @@ pub fn provide_chart_styles() {
     browser::adopt_stylesheet(&stylesheet());
 }
 
-/// A picture with its caption, its figures and its files.
+/// A picture with its caption, its figures and its files. Another picture that takes its place is drawn where it stood.
 #[component]
 pub fn Figure(
     /// The picture.
-    chart: Chart,
+    #[prop(into)]
+    chart: Signal<Chart>,
     /// Its id in the page.
     id: String,
     /// What a pressed mark asks to be listed.
     #[prop(into)]
     on_mark: Option<Callback<Listing>>,
 ) -> impl IntoView {
-    let title = chart.title();
-    let description = chart.description();
-    let table = chart.to_table();
-    let file = file_stem(&title);
     let labelled = format!("{id}-title");
     let heading = labelled.clone();
-    let chart = StoredValue::new(chart);
-    let frame = NodeRef::<html::Div>::new();
-    let width = RwSignal::new(None::<f64>);
-    follow_width(frame, width);
-    let svg = Memo::new(move |_| {
-        let width = width.get()?;
-        let options = Options {
-            width,
-            id_prefix: id.clone(),
-            theme: Theme::Auto,
-            interactive: true,
-            title: false,
-            description: false,
-            style: false,
-            height: None,
-        };
-        Some(chart.with_value(|chart| chart.to_svg(&options)))
+    let title = Memo::new(move |_| chart.with(Chart::title));
+    let draw = Callback::new(move |options: Options| chart.with(|chart| chart.to_svg(&options)));
+    let press = if on_mark.is_some() { Press::Rows } else { Press::Nothing };
+    let on_press = on_mark.map(|on_mark| {
+        Callback::new(move |mark: Mark| {
+            if let Some(listing) = Listing::of(&mark) {
+                on_mark.run(listing);
+            }
+        })
     });
-    let answers = move || svg.with(|svg| svg.as_ref().is_some_and(|svg| svg.contains("data-mark")));
-    let said = RwSignal::new(None::<String>);
-    let hint = match on_mark {
-        Some(_) => "Point at a mark for its numbers; press it to list its rows.",
-        None => "Point at a mark for its numbers.",
-    };
-    let say = move |event: &web_sys::Event| {
-        said.set(mark_of(event).and_then(|mark| mark.get_attribute("aria-label")));
-    };
-    let press = move |event: &web_sys::Event| {
-        if let (Some(on_mark), Some(listing)) = (on_mark, mark_of(event).as_ref().and_then(listing_of)) {
-            event.prevent_default();
-            on_mark.run(listing);
-        }
-    };
-    let picture = Callback::new(move |()| chart.with_value(|chart| chart.to_svg(&taken_home())));
+    let picture = Callback::new(move |()| chart.with_untracked(|chart| chart.to_svg(&taken_home())));
+    let table = Signal::derive(move || chart.with(Chart::to_table));
     view! {
         <figure class="figure" aria-labelledby=labelled>
             <h3 id=heading>{title}</h3>
-            <div
-                class="figure-frame"
-                node_ref=frame
-                inner_html=move || svg.get().unwrap_or_default()
-                on:mouseover=move |event| say(&event)
-                on:focusin=move |event| say(&event)
-                on:mouseleave=move |_| said.set(None)
-                on:click=move |event| press(&event)
-                on:keydown=move |event| {
-                    if event.key() == "Enter" || event.key() == " " {
-                        press(&event);
-                    }
-                }
-            ></div>
-            // Screen readers are told by the mark itself.
-            <p class="figure-said small" aria-hidden="true" hidden=move || !answers()>
-                {move || said.get().unwrap_or_else(|| hint.to_owned())}
-            </p>
-            <figcaption class="small soft">{description}</figcaption>
-            <PictureFiles stem=file picture=picture/>
+            <PictureFrame draw=draw id=id press=press on_press=on_press/>
+            <figcaption class="small soft">{move || chart.with(Chart::description)}</figcaption>
+            <PictureFiles stem=Signal::derive(move || file_stem(&title.get())) picture=picture/>
             <Figures table=table/>
         </figure>
     }
@@ -110,19 +64,19 @@ fn taken_home() -> Options {
 #[component]
 fn PictureFiles(
     /// Their names, without the ending.
-    stem: String,
+    #[prop(into)]
+    stem: Signal<String>,
     /// The picture as SVG, drawn when it is asked for.
     picture: Callback<(), String>,
 ) -> impl IntoView {
     let failed = RwSignal::new(false);
-    let stem = StoredValue::new(stem);
     view! {
         <div class="buttons">
             <button
                 type="button"
                 class="button button-quiet button-small"
                 on:click=move |_| {
-                    let name = format!("{}.svg", stem.get_value());
+                    let name = format!("{}.svg", stem.get_untracked());
                     failed.set(browser::save_file(&name, &picture.run(())).is_none());
                 }
             >
@@ -132,7 +86,7 @@ fn PictureFiles(
                 type="button"
                 class="button button-quiet button-small"
                 on:click=move |_| {
-                    let name = format!("{}.png", stem.get_value());
+                    let name = format!("{}.png", stem.get_untracked());
                     let svg = picture.run(());
                     wasm_bindgen_futures::spawn_local(async move {
                         failed.set(browser::save_png(&name, &svg).await.is_none());
@@ -146,20 +100,16 @@ fn PictureFiles(
     }
 }
 
-/// Accuracy and volume, with a mark at the threshold that stands now: drawn anew as it moves, at most once a frame.
+/// Accuracy and volume, with a mark at the threshold that stands now: drawn anew as it moves, at most once a frame. A
+/// press puts the threshold where it falls.
 #[component]
 pub fn FollowingFigure(
     /// The picture.
-    volume: AccuracyVolume,
+    #[prop(into)]
+    volume: Signal<AccuracyVolume>,
     /// The threshold.
     threshold: RwSignal<f64>,
 ) -> impl IntoView {
-    let frame = NodeRef::<html::Div>::new();
-    let width = RwSignal::new(None::<f64>);
-    follow_width(frame, width);
-    let chart = Chart::AccuracyVolume(volume.clone());
-    let (stem, table) = (file_stem(&chart.title()), chart.to_table());
-    let volume = StoredValue::new(volume);
     let drawn = RwSignal::new(threshold.get_untracked());
     let waiting = StoredValue::new(false);
     Effect::new(move |_| {
@@ -174,66 +124,69 @@ pub fn FollowingFigure(
             });
         }
     });
-    let marked = move |threshold: f64, options: &Options| {
-        volume.with_value(|volume| AccuracyVolume { chosen: Some(threshold), ..volume.clone() }.to_svg(options))
+    let marked = |volume: &AccuracyVolume, threshold: f64, options: &Options| {
+        AccuracyVolume { chosen: Some(threshold), ..volume.clone() }.to_svg(options)
     };
-    let picture = Callback::new(move |()| marked(threshold.get_untracked(), &taken_home()));
-    let svg = move || {
-        let options = Options {
-            width: width.get()?,
-            id_prefix: "threshold-picture".to_owned(),
-            theme: Theme::Auto,
-            interactive: false,
-            title: false,
-            description: false,
-            style: false,
-            height: None,
-        };
-        Some(marked(drawn.get(), &options))
-    };
+    let picture = Callback::new(move |()| {
+        volume.with_untracked(|volume| marked(volume, threshold.get_untracked(), &taken_home()))
+    });
+    let draw = Callback::new(move |options: Options| volume.with(|volume| marked(volume, drawn.get(), &options)));
+    let stem = Signal::derive(move || volume.with(|volume| file_stem(&volume.title())));
+    let table = Signal::derive(move || volume.with(Picture::to_table));
+    let on_press = Callback::new(move |mark: Mark| {
+        if let Some(pressed) = mark.number("threshold") {
+            threshold.set(pressed);
+        }
+    });
     view! {
-        <div
-            class="figure-frame"
-            data-testid="threshold-picture"
-            node_ref=frame
-            inner_html=move || svg().unwrap_or_default()
-        ></div>
+        <PictureFrame
+            draw=draw
+            id="threshold-picture".to_owned()
+            press=Press::Threshold
+            on_press=Some(on_press)
+            testid="threshold-picture"
+        />
         <PictureFiles stem=stem picture=picture/>
         <Figures table=table/>
     }
 }
 
-/// A table that unfolds, with its CSV.
+/// A table that unfolds, with its CSV. Another one that takes its place leaves it as it is unfolded.
 #[component]
 pub fn Figures(
     /// The table.
-    table: Table,
+    #[prop(into)]
+    table: Signal<Table>,
     /// Whether it is unfolded at first.
     #[prop(optional)]
     open: bool,
 ) -> impl IntoView {
-    let html = table.to_html(SHOWN);
-    let caption = table.caption.clone();
-    let rows = table.rows.len();
-    (rows > 0).then(|| {
-        view! {
+    let caption = Memo::new(move |_| table.with(|table| table.caption.clone()));
+    let has_rows = Memo::new(move |_| table.with(|table| !table.rows.is_empty()));
+    view! {
+        <Show when=move || has_rows.get()>
             <details class="figures" open=open>
-                <summary>"As a table: " {caption.clone()}</summary>
-                <div class="table-scroll figures-table" tabindex="0" role="region" aria-label=caption inner_html=html></div>
+                <summary>"As a table: " {caption}</summary>
+                <div
+                    class="table-scroll figures-table"
+                    tabindex="0"
+                    role="region"
+                    aria-label=caption
+                    inner_html=move || table.with(|table| table.to_html(SHOWN))
+                ></div>
                 <TableFile table=table/>
             </details>
-        }
-    })
+        </Show>
+    }
 }
 
 /// The button that hands a table over as CSV.
 #[component]
 pub fn TableFile(
     /// The table; its caption becomes the file's name.
-    table: Table,
+    #[prop(into)]
+    table: Signal<Table>,
 ) -> impl IntoView {
-    let name = format!("{}.csv", file_stem(&table.caption));
-    let table = StoredValue::new(table);
     let failed = RwSignal::new(false);
     view! {
         <div class="buttons">
@@ -241,53 +194,16 @@ pub fn TableFile(
                 type="button"
                 class="button button-quiet button-small"
                 on:click=move |_| {
-                    let csv = table.with_value(Table::to_csv);
-                    failed.set(browser::save_file(&name, &csv).is_none());
+                    let saved = table.with_untracked(|table| {
+                        browser::save_file(&format!("{}.csv", file_stem(&table.caption)), &table.to_csv())
+                    });
+                    failed.set(saved.is_none());
                 }
             >
                 "CSV"
             </button>
         </div>
         <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
-    }
-}
-
-/// Keeps `width` at the frame's width, also when it is shown after having been hidden.
-fn follow_width(frame: NodeRef<html::Div>, width: RwSignal<Option<f64>>) {
-    let observers = StoredValue::new_local(Vec::new());
-    Effect::new(move |_| {
-        let Some(element) = frame.get() else { return };
-        let measured = element.clone();
-        let on_change = Closure::<dyn FnMut()>::new(move || {
-            let now = f64::from(measured.client_width());
-            if now > 0.0 && width.get_untracked() != Some(now) {
-                width.set(Some(now));
-            }
-        });
-        if let Ok(observer) = web_sys::ResizeObserver::new(on_change.as_ref().unchecked_ref()) {
-            observer.observe(&element);
-            observers.update_value(|observers| observers.push((observer, on_change)));
-        }
-    });
-    on_cleanup(move || {
-        observers.update_value(|observers| observers.iter().for_each(|(observer, _)| observer.disconnect()));
-    });
-}
-
-/// The mark that an event is about.
-fn mark_of(event: &web_sys::Event) -> Option<web_sys::Element> {
-    let target: web_sys::Element = event.target()?.dyn_into().ok()?;
-    target.closest("[data-mark]").ok()?
-}
-
-/// The rows behind a mark, where it stands for some.
-fn listing_of(mark: &web_sys::Element) -> Option<Listing> {
-    let text = |name: &str| mark.get_attribute(&format!("data-{name}"));
-    let number = |name: &str| text(name)?.parse::<f64>().ok();
-    match text("mark")?.as_str() {
-        "stripe" | "bin" => Some(Listing::Stripe(number("low")?, number("high")?)),
-        "cell" => Some(Listing::Cell(text("expected")?, text("predicted")?)),
-        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A place to drop files on, with a picker beside it: one for data, models, calibrators and projects.
 //!
-//! A dropped folder is walked ([`dropped_files`]); a picker keeps its file, so it is emptied after each choice and takes
-//! the same file again.
+//! A dropped folder is walked ([`dropped_files`]), and where in it each file lay is noted; a picker
+//! keeps its file, so it is emptied after each choice and takes the same file again.
 
 use js_sys::{Array, Function, Promise, Reflect};
 use leptos::html;
@@ -10,8 +10,11 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-/// Files of a dropped folder beyond which nothing more is taken: a folder by mistake (a home folder) ends in time.
-const MOST_FILES: usize = 2000;
+use crate::file_path::{note_path, path_of};
+
+/// Files of a dropped folder beyond which nothing more is taken: a folder by mistake (a home folder) ends in time. More
+/// than are read of one, so that who reads them can say that there are more.
+const MOST_FILES: usize = 2001;
 
 /// A picker with its label.
 #[component]
@@ -169,11 +172,16 @@ fn dropped_files(transfer: &web_sys::DataTransfer) -> impl Future<Output = Vec<w
             if is(&entry, "isDirectory") {
                 waiting.extend(children_of(&entry).await);
             } else if let Some(file) = answered(&entry, "file").await {
-                files.push(file.unchecked_into::<web_sys::File>());
+                let file = file.unchecked_into::<web_sys::File>();
+                if file.name().starts_with('.') {
+                    continue;
+                }
+                let path = Reflect::get(&entry, &"fullPath".into()).ok().and_then(|path| path.as_string());
+                note_path(&file, &path.unwrap_or_default());
+                files.push(file);
             }
         }
-        files.retain(|file| !file.name().starts_with('.'));
-        files.sort_by_key(web_sys::File::name);
+        files.sort_by_cached_key(path_of);
         files
     }
 }

@@ -17,6 +17,7 @@ pub mod model_sources;
 pub mod navigation;
 pub mod next_tokens;
 pub mod notice;
+pub mod picture_frame;
 pub mod privacy;
 pub mod progress;
 pub mod projects;

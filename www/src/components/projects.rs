@@ -11,6 +11,7 @@ use crate::session::session;
 use crate::session::study::study;
 use crate::state::evaluation::project::Entry;
 use crate::state::format;
+use crate::state::notice::sentence;
 
 /// The open project's name, and what can be done with it as a whole.
 #[component]
@@ -87,6 +88,20 @@ pub fn ProjectBar(
             </div>
             <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
         </div>
+        {move || {
+            study
+                .unreadable
+                .get()
+                .map(|error| {
+                    let help = error.help.clone().unwrap_or_default();
+                    view! {
+                        <div class="notice" role="alert" data-testid="project-unreadable">
+                            <p class="notice-title">"This project's rows are not here"</p>
+                            <p>{sentence(&error.message)} " " {sentence(&help)}</p>
+                        </div>
+                    }
+                })
+        }}
     }
 }
 

@@ -6,12 +6,15 @@ use crate::components::evaluate::data_source::{DATA_FILES, ReadState};
 use crate::components::evaluate::run::RunCard;
 use crate::components::file_drop::{DropArea, FilePicker};
 use crate::components::icon::{Icon, Shape};
+use crate::components::labelling::decided::Decided;
 use crate::components::labelling::overview::Overview;
 use crate::components::labelling::queue::Queue;
+use crate::components::notice::Caution;
 use crate::components::projects::ProjectBar;
 use crate::session::study::study;
 use crate::state::evaluation::labelling::Plan;
 use crate::state::evaluation::scores::Scores;
+use crate::state::notice::sentence;
 use crate::state::place::Place;
 
 /// The place where a person labels what the model should not.
@@ -39,18 +42,41 @@ pub fn LabelPage(
             </p>
         </header>
         <ProjectBar prefix="label" panel=panel/>
+        <NotKept/>
         <Show when=move || here() && has_texts.get()>
             <Show when=move || unscored.get()>
                 {move || study.material.get().map(|material| view! { <RunCard material=material prefix="label-"/> })}
             </Show>
             <div class="columns">
                 <Queue plan=plan place=place/>
-                <Overview plan=plan/>
+                <div class="column">
+                    <Overview plan=plan/>
+                    <Decided/>
+                </div>
             </div>
         </Show>
         <Show when=here>
             <TextSource has_texts=has_texts/>
         </Show>
+    }
+}
+
+/// What of the person's work would not be there on the next visit.
+#[component]
+fn NotKept() -> impl IntoView {
+    let study = study();
+    move || {
+        let (reason, what_now) = match (study.labels_not_kept.get(), study.not_kept.get()) {
+            (Some(reason), _) => (reason, "They are tried again until they are. Leave this tab open meanwhile."),
+            (None, Some(reason)) => (reason, "Take labels.csv home before you close the tab."),
+            (None, None) => return None,
+        };
+        Some(view! {
+            <Caution testid="labels-not-kept">
+                <p class="notice-title">"Not everything is kept for the next visit"</p>
+                <p>{sentence(&reason)} " " {what_now}</p>
+            </Caution>
+        })
     }
 }
 

@@ -37,19 +37,31 @@ impl Session {
         );
     }
 
-    /// Chooses a task. A sample text in the box is replaced by one that fits the task; a person's own text stays.
+    /// Chooses a task.
     pub fn choose_task(self, id: &str) {
+        self.change_task(|shelf| shelf.choose(id));
+    }
+
+    /// Chooses this very task; one that is not on the shelf comes onto it.
+    pub fn bring_task(self, task: Task) {
+        self.change_task(|shelf| shelf.bring(task));
+    }
+
+    /// A sample text in the box is replaced by one that fits the task that is chosen then; a person's own text stays.
+    fn change_task(self, change: impl FnOnce(&mut Shelf)) {
+        let id = move || self.shelf.with_untracked(|shelf| shelf.chosen().id.clone());
+        let before = id();
         let sample = self.text.with_untracked(|text| text.trim().is_empty() || models::is_sample(text));
-        self.change_shelf(|shelf| shelf.choose(id));
-        if sample {
-            self.set_text(models::sample_texts(id)[0].to_owned());
+        self.change_shelf(change);
+        if sample && id() != before {
+            self.set_text(models::sample_texts(&id())[0].to_owned());
         }
     }
 
     /// Takes a task file. Answers with what is wrong with it; the chosen task stays.
     pub fn import_task(self, name: &str, bytes: &[u8]) -> Result<(), candor::error::Error> {
         let task = Task::from_toml(bytes).map_err(|error| error.at_file(name))?;
-        self.change_shelf(|shelf| shelf.add(task));
+        self.change_shelf(|shelf| shelf.bring(task));
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use candor::task::Task;
+use candor::task::{BiasMethod, Task};
 use serde::{Deserialize, Serialize};
 
 use super::draft::unused;
@@ -128,9 +128,20 @@ impl Shelf {
         }
     }
 
-    /// Puts a task of one's own on the shelf and chooses it.
-    pub fn add(&mut self, mut task: Task) {
-        task.name = unused(&task.name, |name| self.entries.iter().any(|entry| entry.draft.name == name));
+    /// Chooses this very task, by content and name: scores and calibrators belong to both. One that is not on the shelf
+    /// comes onto it, beside a namesake where there is one.
+    pub fn bring(&mut self, task: Task) {
+        let same = |entry: &Entry| entry.draft == task;
+        if let Some(place) = self.entries.iter().position(same) {
+            self.chosen = place;
+            return;
+        }
+        // Taking the average over all rows out is a switch of the Evaluate place, not another task.
+        if let Some(place) = self.entries.iter().position(|entry| is_switched(&entry.draft, &task)) {
+            self.chosen = place;
+            self.entries[place].draft.bias.method = task.bias.method;
+            return;
+        }
         let id = unused(&format!("own {}", task.name), |id| self.entries.iter().any(|entry| entry.id == id));
         self.entries.push(Entry { id, original: None, draft: task });
         self.chosen = self.entries.len() - 1;
@@ -139,8 +150,9 @@ impl Shelf {
     /// Puts a copy of the chosen task on the shelf and chooses it.
     pub fn duplicate(&mut self) {
         let mut copy = self.chosen().draft.clone();
-        copy.name = format!("{} (copy)", copy.name.trim_end_matches(" (copy)"));
-        self.add(copy);
+        let name = format!("{} (copy)", copy.name.trim_end_matches(" (copy)"));
+        copy.name = unused(&name, |name| self.entries.iter().any(|entry| entry.draft.name == name));
+        self.bring(copy);
     }
 
     /// Undoes the edits of a built-in task.
@@ -158,6 +170,14 @@ impl Shelf {
             self.chosen = 0;
         }
     }
+}
+
+/// Whether two tasks differ in nothing but whether batch correction is on.
+fn is_switched(one: &Task, other: &Task) -> bool {
+    let is_switch = |task: &Task| matches!(task.bias.method, BiasMethod::None | BiasMethod::Batch);
+    let mut switched = one.clone();
+    switched.bias.method = other.bias.method;
+    is_switch(one) && is_switch(other) && switched == *other
 }
 
 #[cfg(test)]
@@ -203,14 +223,31 @@ mod tests {
         assert!(!shelf.chosen().is_edited());
         shelf.remove();
         assert_eq!(shelf.entries().len(), 2, "built-in tasks stay");
-        shelf.add(task("A"));
-        assert_eq!(shelf.chosen().draft.name, "A 2");
+        shelf.bring(task("C"));
         shelf.duplicate();
         shelf.duplicate();
         let names: Vec<&str> = shelf.entries().iter().map(|entry| entry.draft.name.as_str()).collect();
-        assert_eq!(names, ["A", "B", "A 2", "A 2 (copy)", "A 2 (copy) 2"]);
+        assert_eq!(names, ["A", "B", "C", "C (copy)", "C (copy) 2"]);
         shelf.remove();
         assert_eq!((shelf.entries().len(), shelf.chosen().id.as_str()), (4, "a"));
+    }
+
+    #[test]
+    fn a_task_that_is_brought_keeps_what_its_calibrator_is_bound_to() {
+        let mut shelf = shelf();
+        let mut brought = task("A");
+        brought.system = "from another machine".to_owned();
+        shelf.bring(brought.clone());
+        assert_eq!((shelf.chosen().draft.sha256(), shelf.chosen().id.as_str()), (brought.sha256(), "own A"));
+        shelf.choose("b");
+        shelf.bring(brought.clone());
+        assert_eq!((shelf.entries().len(), shelf.chosen().id.as_str()), (3, "own A"), "it is here already");
+        brought.bias.method = BiasMethod::Batch;
+        shelf.bring(brought.clone());
+        assert_eq!((shelf.entries().len(), &shelf.chosen().draft), (3, &brought), "a switch is no other task");
+        brought.bias.method = BiasMethod::Contextual;
+        shelf.bring(brought);
+        assert_eq!((shelf.entries().len(), shelf.chosen().id.as_str()), (4, "own A 2"));
     }
 
     #[test]
@@ -219,7 +256,7 @@ mod tests {
         assert_eq!(shelf.restore("{broken"), ["{broken"]);
         let mut other = self::shelf();
         other.draft_mut().system = "kept".to_owned();
-        other.add(task("Mine"));
+        other.bring(task("Mine"));
         let mut saved: serde_json::Value = serde_json::from_str(&other.saved()).expect("json");
         saved["own"][0][1]["future"] = true.into();
         let unreadable = shelf.restore(&saved.to_string());

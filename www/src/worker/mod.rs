@@ -11,6 +11,7 @@
 mod adapters;
 pub mod batch;
 mod comparing;
+mod examining;
 pub mod gate;
 pub mod job;
 pub mod model;
@@ -18,6 +19,7 @@ mod picked;
 mod probing;
 pub mod queue;
 pub mod study;
+mod study_queue;
 mod vectors;
 
 use std::cell::{Cell, RefCell};
@@ -25,20 +27,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use candor::classify::{Classifier, Options};
-use candor::engine::{Choice, Control};
+use candor::engine::{Choice, Control, Phase};
 use candor::error::{Error, Kind, Result};
 use candor::platform;
 use candor::protocol::{
     BackendInfo, BatchRequest, FromWorker, ModelInfo, ModelSource, PROTOCOL_VERSION, Progress, Reply, Request, Stage,
-    StudyRequest, ToWorker,
+    ToWorker,
 };
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use wasm_bindgen_futures::spawn_local;
 
+use self::examining::Examined;
 use self::gate::Gate;
 use self::job::Stop;
 use self::model::{Model, Purpose};
 use self::queue::Queue;
+use self::study_queue::StudyQueue;
 use crate::codec::Packet;
 use crate::store::obtain::Facts;
 use crate::store::reader::ModelReader;
@@ -88,7 +92,8 @@ struct Desk {
     batches: RefCell<VecDeque<(u64, BatchRequest)>>,
     batching: Cell<bool>,
     running_batch: RefCell<Option<(u64, Stop)>>,
-    studies: RefCell<VecDeque<(u64, StudyRequest)>>,
+    studies: RefCell<StudyQueue>,
+    examined: RefCell<Option<Examined>>,
     studying: Cell<bool>,
     /// What typed texts are classified with.
     model: RefCell<Option<Rc<Model>>>,
@@ -115,6 +120,7 @@ impl Desk {
             batching: Cell::new(false),
             running_batch: RefCell::default(),
             studies: RefCell::default(),
+            examined: RefCell::default(),
             studying: Cell::new(false),
             model: RefCell::default(),
             variants: RefCell::default(),
@@ -269,8 +275,15 @@ impl Desk {
     }
 
     async fn read_model(&self, id: u64, reader: ModelReader, wanted: &Wanted, stop: &Stop) -> Result<Classifier> {
-        let mut progress = self.reporter(id, Stage::Load);
-        let mut control = Control::new(stop.cancel(), &mut progress);
+        let stage = Cell::new(Stage::Load);
+        let mut throttle = Throttle::default();
+        let mut progress = |done, total| {
+            if throttle.is_due(done, total) {
+                self.answer(id, Reply::Progress(Progress { stage: stage.get(), done, total }));
+            }
+        };
+        let mut phases = |phase| stage.set(stage_of(phase));
+        let mut control = Control::new(stop.cancel(), &mut progress).telling(&mut phases);
         // A name that is none is left to the choice of the engine.
         let choice = self.switches.backend.as_ref().and_then(|name| name.parse().ok()).unwrap_or(Choice::Auto);
         Classifier::load_on(choice, reader, &wanted.name, &mut control).await
@@ -322,5 +335,14 @@ impl Desk {
         }
         let store = Rc::new(Store::open(&self.switches).await);
         self.store.borrow_mut().get_or_insert(store).clone()
+    }
+}
+
+/// The stage that the page is told of.
+fn stage_of(phase: Phase) -> Stage {
+    match phase {
+        Phase::Read => Stage::Load,
+        Phase::Upload => Stage::Upload,
+        Phase::Compile => Stage::Compile,
     }
 }

@@ -6,16 +6,16 @@ use std::rc::Rc;
 use candor::dataset::{self, Dataset, duplicates, predictions, split};
 use candor::error::{Error, Kind, Result};
 use candor::evaluate::calibration::{Fitted, Wish, calibrate};
-use candor::evaluate::report::{Settings, report_of, side_by_side};
-use candor::evaluate::rows::{SEED, calibration_rows, label_bias, measure};
-use candor::protocol::{CalibrationReport, DataFile, Examination, ReadReport, Reply, StudyReply, StudyRequest};
+use candor::evaluate::report::side_by_side;
+use candor::evaluate::rows::{SEED, calibration_rows, label_bias};
+use candor::protocol::{self, CalibrationReport, DataFile, ReadReport, Reply, StudyReply, StudyRequest};
 use candor::stats::calibrators::Method;
-use candor::stats::metrics::report::Options;
 use candor::stats::saved::Binding;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Desk;
+use super::examining::Examined;
 use super::picked::bytes_of;
 use crate::store::opfs::{Folder, STUDIES};
 
@@ -29,7 +29,10 @@ const SAMPLE_SEED: u64 = 0;
 impl Desk {
     /// Takes a request; it waits for those before it, so that what is kept last is what was asked last.
     pub(super) fn study(self: Rc<Self>, id: u64, request: StudyRequest) {
-        self.studies.borrow_mut().push_back((id, request));
+        let superseded = self.studies.borrow_mut().push(id, request);
+        if let Some(older) = superseded {
+            self.answer(older, Reply::Failed(Error::new(Kind::Cancelled, "a newer request took its place")));
+        }
         if !self.studying.replace(true) {
             spawn_local(self.work_on_studies());
         }
@@ -37,11 +40,11 @@ impl Desk {
 
     async fn work_on_studies(self: Rc<Self>) {
         loop {
-            let next = self.studies.borrow_mut().pop_front();
+            let next = self.studies.borrow_mut().take_next();
             let Some((id, request)) = next else { break };
             let outcome = match request {
                 StudyRequest::Read { files, options, limit } => self.read_data(id, &files, &options, limit).await,
-                StudyRequest::Examine { name, predictions } => examine(&name, &predictions),
+                StudyRequest::Examine { name, predictions, wish } => self.examine(&name, &predictions, wish),
                 StudyRequest::Calibrate { predictions, method, bound_to } => fit(&predictions, method, bound_to),
                 StudyRequest::Compare(request) => self.compare(*request).await,
                 StudyRequest::Probe(request) => self.train_probe(id, *request).await,
@@ -79,7 +82,16 @@ impl Desk {
         for piece in dataset.examples.chunks(PIECE) {
             self.answer(id, Reply::Study(Box::new(StudyReply::Rows(piece.to_vec()))));
         }
-        Ok(StudyReply::Read(Box::new(report(dataset, rows))))
+        let text_of = duplicates::find(&dataset.examples).text_of;
+        Ok(StudyReply::Read { report: Box::new(report(dataset, rows)), text_of })
+    }
+
+    fn examine(&self, name: &str, predictions: &str, wish: Option<protocol::Wish>) -> Result<StudyReply> {
+        let last = self.examined.take();
+        let examined = Examined::of(last, name, predictions, wish)?;
+        let told = examined.told();
+        self.examined.replace(Some(examined));
+        Ok(StudyReply::Examined(Box::new(told)))
     }
 
     async fn keep(&self, name: &str, text: &str, behind: bool) -> Result<StudyReply> {
@@ -154,17 +166,6 @@ fn report(dataset: Dataset, rows: usize) -> ReadReport {
         left_out: dataset.left_out,
         notes: dataset.notes,
     }
-}
-
-/// What predictions show: the report that the command line writes of the same file.
-fn examine(name: &str, predictions: &str) -> Result<StudyReply> {
-    let predictions = predictions::read("predictions.jsonl", predictions.as_bytes(), predictions::Options::default())?;
-    let mut options = Options::for_rows(predictions.rows.len());
-    options.resampling.seed = SEED;
-    let computed = measure(&predictions, options, None)?;
-    let report = report_of(&predictions, &computed, name, Vec::new(), &Settings::usual(SEED))?;
-    let metrics = serde_json::to_string(&computed).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(StudyReply::Examined(Box::new(Examination { report, metrics })))
 }
 
 /// A calibrator from predictions, as `candor calibrate` fits it.

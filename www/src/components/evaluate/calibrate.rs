@@ -7,6 +7,7 @@ use candor::task::BiasMethod;
 use leptos::prelude::*;
 
 use super::chosen_calibrator::Chosen;
+use super::run::Remark;
 use crate::components::file_drop::FilePicker;
 use crate::components::notice::Caution;
 use crate::components::term::Term;
@@ -14,6 +15,8 @@ use crate::session::session;
 use crate::session::study::{Calibrating, study};
 use crate::state::evaluation::calibration::about_size;
 use crate::state::evaluation::material::Material;
+use crate::state::evaluation::scores::{BIAS_ROWS, Scores};
+use crate::state::format::count;
 use crate::state::notice::sentence;
 
 /// Methods that a person can ask for; nothing stands for the one that does best.
@@ -43,9 +46,17 @@ pub fn Calibrate(
     let study = study();
     let known = {
         let material = Arc::clone(&material);
-        Memo::new(move |_| study.with_truth(|truth| study.scores.with(|scores| scores.tally(&material, truth).0)))
+        // Counted for who looks: texts come in many times a second.
+        Memo::new(move |before: Option<&usize>| {
+            if study.looked_at.get() {
+                study.with_truth(|truth| study.scores.with(|scores| scores.tally(&material, truth).0))
+            } else {
+                before.copied().unwrap_or_default()
+            }
+        })
     };
-    let ready = move || study.scores.with(|scores| scores.is_complete() && scores.done() > 0) && !study.is_running();
+    let ready = Memo::new(move |_| study.scores.with(|scores| scores.done() > 0));
+    let so_far = Memo::new(move |_| study.scores.with(Scores::so_far));
     let method = RwSignal::new(None::<Method>);
     let busy = move || study.calibrating.with(|state| *state == Calibrating::Under);
     let material = StoredValue::new(material);
@@ -55,7 +66,7 @@ pub fn Calibrate(
         }
     });
     view! {
-        <Show when=ready>
+        <Show when=move || ready.get() fallback=|| view! { <Waiting/> }>
             <section class="card" aria-labelledby="calibrate-title" data-testid="calibrate">
                 <h2 id="calibrate-title" tabindex="-1">"Make the confidence honest"</h2>
                 <p class="measure-text">
@@ -63,6 +74,7 @@ pub fn Calibrate(
                     " learns from your labelled rows how often answers of each confidence are right. It never changes an \
                      answer, only the number beside it."
                 </p>
+                <Remark testid="calibrate-so-far" words=so_far/>
                 <LabelBias/>
                 {move || {
                     about_size(known.get())
@@ -94,12 +106,16 @@ pub fn Calibrate(
                         type="button"
                         class="button button-primary"
                         id="fit-calibrator"
-                        disabled=move || busy() || known.get() == 0 || study.task_is_changing()
+                        disabled=move || busy() || known.get() == 0 || study.is_running() || study.task_is_changing()
                         on:click=move |_| study.fit(method.get_untracked())
                     >
                         {move || if busy() { "Fitting…" } else { "Fit on the labelled rows" }}
                     </button>
                 </div>
+                {move || {
+                    (study.is_running() && !busy())
+                        .then(|| view! { <p class="small soft">"It can be fitted when the run has ended or is stopped."</p> })
+                }}
                 {move || match study.calibrating.get() {
                     Calibrating::Failed(error) => {
                         let help = error.help.clone().unwrap_or_default();
@@ -144,6 +160,19 @@ pub fn Calibrate(
     }
 }
 
+/// Why nothing can be calibrated yet.
+#[component]
+fn Waiting() -> impl IntoView {
+    view! {
+        <section class="card" aria-labelledby="calibrate-title" data-testid="calibrate-waits">
+            <h2 id="calibrate-title" tabindex="-1">"Make the confidence honest"</h2>
+            <p class="soft">
+                "A calibrator learns from rows whose right label is known, once the model has read some of them."
+            </p>
+        </section>
+    }
+}
+
 fn title(method: Method) -> String {
     crate::components::term::capital(method.title())
 }
@@ -154,6 +183,7 @@ fn LabelBias() -> impl IntoView {
     let (session, study) = (session(), study());
     // What the answers are read with, which follows the task a moment after it has changed.
     let method = Memo::new(move |_| study.scored_with.with(|task| task.as_ref().map(|task| task.bias.method)));
+    let taken_out = Memo::new(move |_| session.batch_bias.with(Option::is_some));
     let change = move |to: BiasMethod| session.edit_task(move |task| task.bias.method = to);
     move || {
         match method.get() {
@@ -181,8 +211,19 @@ fn LabelBias() -> impl IntoView {
             view! {
                 <div class="choice-row choice-row-words" data-testid="bias-corrected">
                     <p class="measure-text">
-                        "Label bias is taken out: answers are compared after each label's average over these rows, and the \
-                         confidence is the share among the labels."
+                        {move || {
+                            if taken_out.get() {
+                                "Label bias is taken out: answers are compared after each label's average over these rows, \
+                                 and the confidence is the share among the labels."
+                                    .to_owned()
+                            } else {
+                                format!(
+                                    "Label bias is taken out as soon as the first {} rows are scored: the average is theirs. \
+                                     Until then confidence is as the model gives it.",
+                                    count(BIAS_ROWS as u64),
+                                )
+                            }
+                        }}
                     </p>
                     <button
                         type="button"

@@ -45,9 +45,11 @@ pub fn Chosen(
     let rows: Vec<(usize, Seen)> = untrack(|| {
         study.scores.with(|scores| {
             let texts = material.different_texts();
-            let seen: Vec<(usize, Seen)> = (0..texts)
-                .step_by(texts.div_ceil(LOOKED_AT).max(1))
-                .filter_map(|text| Some((text, used.see(&scores.of(text)?.prediction)?)))
+            let scored: Vec<usize> = (0..texts).filter(|text| scores.of(*text).is_some()).collect();
+            let eye = scored.first().and_then(|text| used.over(&scores.of(*text)?.prediction));
+            let seen: Vec<(usize, Seen)> = (scored.iter().copied())
+                .step_by(scored.len().div_ceil(LOOKED_AT).max(1))
+                .filter_map(|text| Some((text, eye.as_ref()?.see(&scores.of(text)?.prediction)?)))
                 .collect();
             let shown = telling(&seen);
             seen.into_iter().filter(|(text, _)| shown.contains(text)).collect()

@@ -20,8 +20,8 @@ pub fn DataSource() -> impl IntoView {
         <DropArea class="card drop-card" testid="data-drop" on_files=on_files>
             <h2>"Texts whose right label you know"</h2>
             <p>
-                "Drop a file or a folder here: CSV, TSV, JSON lines (also chat messages), or a text file a label. It is read \
-                 in this tab and stays on this device."
+                "Drop a file or a folder here: CSV, TSV, JSON (objects in lines or in a list, also chat messages), or text \
+                 files: one a label, or a folder a label. It is read in this tab and stays on this device."
             </p>
             <div class="data-pickers">
                 <FilePicker

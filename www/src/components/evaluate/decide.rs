@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use candor::chart::Chart;
 use candor::stats::saved::Input;
+use candor::stats::selection::Selection;
 use leptos::prelude::*;
 
+use super::run::Remark;
 use crate::components::figure::FollowingFigure;
-use crate::components::notice::Caution;
 use crate::session::study::{Examining, study};
-use crate::state::evaluation::decision::{at_threshold, cheapest, promise, selection};
+use crate::state::evaluation::decision::{at_threshold, cheapest, for_promise, promise, promise_rests_on, selection};
 use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::material::Material;
-use crate::state::format::{counted, percent};
+use crate::state::evaluation::scores::{Scores, Truth};
+use crate::state::format::percent;
 use crate::state::notice::sentence;
 
 /// What may be automated.
@@ -23,26 +25,37 @@ pub fn Decide(
 ) -> impl IntoView {
     let study = study();
     let (wish, threshold) = (study.wish, study.threshold);
-    let rows = Memo::new_with_compare(
-        move |_| {
-            study.with_truth(|truth| {
-                study.scores.with(|scores| {
-                    // While texts come in, every one would sort all rows anew.
-                    scores.is_complete().then(|| selection(scores, &material, truth)).flatten().map(Arc::new)
-                })
-            })
+    // All rows are sorted for these: not while texts come in, and not for nobody. What was found last stays meanwhile.
+    let found_for = Memo::new_with_compare(
+        move |before: Option<&Option<Rows>>| {
+            if study.looked_at.get() && !study.is_running() {
+                study.with_truth(|truth| study.scores.with(|scores| Rows::of(scores, &material, truth)))
+            } else {
+                before.cloned().flatten()
+            }
         },
         |_, _| true,
     );
-    let on_purpose = Memo::new(move |_| study.judged.with(Judgements::chosen_on_purpose));
+    let rows = Memo::new_with_compare(
+        move |_| found_for.with(|found| found.as_ref().map(|found| Arc::clone(&found.all))),
+        |_, _| true,
+    );
+    let so_far = Memo::new(move |_| study.scores.with(Scores::so_far));
+    let caution = Memo::new(move |_| study.judged.with(Judgements::caution));
+    let rests_on =
+        Memo::new(move |_| found_for.with(|f| f.as_ref().and_then(|f| promise_rests_on(f.promised.as_ref()?, &f.all))));
     let at = Memo::new(move |_| {
         rows.with(|rows| rows.as_ref().map(|rows| wish.with(|wish| at_threshold(rows, threshold.get(), wish))))
     });
     let found = Memo::new(move |_| {
-        rows.with(|rows| {
-            let rows = rows.as_ref()?;
+        found_for.with(|found| {
+            let Some(promised) = &found.as_ref()?.promised else {
+                let words = "no promise can be made yet: it needs rows that came with a label, or texts drawn by lot in the \
+                             Label place";
+                return Some((words.to_owned(), None));
+            };
             wish.with(|wish| {
-                Some(match promise(rows, wish) {
+                Some(match promise(promised, wish) {
                     Ok(promise) => (promise.summary(), promise.guaranteed.map(|found| found.threshold)),
                     Err(error) => (error.to_string(), None),
                 })
@@ -61,13 +74,18 @@ pub fn Decide(
         move || at.with(|at| at.as_ref().map(part).unwrap_or_default())
     };
     view! {
-        <Show when=move || rows.with(Option::is_some)>
+        <Show
+            when=move || rows.with(Option::is_some)
+            fallback=move || view! { <Waiting/> }
+        >
             <section class="card" aria-labelledby="decide-title" data-testid="decide">
                 <h2 id="decide-title" tabindex="-1">"What may be automated?"</h2>
                 <p class="measure-text">
                     "Rows whose confidence reaches the threshold are left to the model, the others go to a person. Move it: \
                      with the mouse, a finger, or the arrow keys."
                 </p>
+                <Remark testid="decide-so-far" words=so_far/>
+                <Remark testid="decide-caution" words=caution/>
                 <div class="threshold">
                     <label for="threshold">
                         "Threshold on the model's own confidence "
@@ -130,16 +148,7 @@ pub fn Decide(
                     />
                 </div>
                 <p data-testid="promise">{move || found.with(|found| found.as_ref().map(|(words, _)| sentence(words)))}</p>
-                <Show when=move || { on_purpose.get() > 0 }>
-                    <Caution testid="promise-caution">
-                        <p>
-                            {move || counted(on_purpose.get() as u64, "label")}
-                            " were given to rows that were picked on purpose, not by lot. Rows like these are harder than the \
-                             others, so a promise made with them holds for rows like them. Label some by lot to promise for \
-                             all."
-                        </p>
-                    </Caution>
-                </Show>
+                <Remark testid="promise-caution" words=rests_on/>
                 <Jump
                     words="Take this threshold"
                     id="take-promise"
@@ -195,6 +204,40 @@ pub fn Decide(
     }
 }
 
+/// The rows that count, and those that a promise may rest on.
+#[derive(Clone)]
+struct Rows {
+    all: Arc<Selection>,
+    promised: Option<Arc<Selection>>,
+}
+
+impl Rows {
+    fn of(scores: &Scores, material: &Material, truth: Truth<'_>) -> Option<Self> {
+        let all = Arc::new(selection(scores, material, truth)?);
+        Some(Self { all, promised: for_promise(scores, material, truth).map(Arc::new) })
+    }
+}
+
+/// Why nothing can be decided yet.
+#[component]
+fn Waiting() -> impl IntoView {
+    let study = study();
+    view! {
+        <section class="card" aria-labelledby="decide-title" data-testid="decide-waits">
+            <h2 id="decide-title" tabindex="-1">"What may be automated?"</h2>
+            <p class="soft">
+                {move || {
+                    if study.is_running() {
+                        "Said here when the run has ended or is stopped."
+                    } else {
+                        "Said here as soon as the model has read rows whose right label is known."
+                    }
+                }}
+            </p>
+        </section>
+    }
+}
+
 /// Accuracy and volume over all thresholds, with the one that stands now.
 #[component]
 fn Volume(
@@ -214,7 +257,13 @@ fn Volume(
             _ => None,
         })
     });
-    move || chart.get().map(|volume| view! { <FollowingFigure volume=volume threshold=threshold/> })
+    // One that changes is drawn where it stood: the page does not jump under a finger.
+    let volume = Signal::derive(move || chart.get().unwrap_or_default());
+    view! {
+        <Show when=move || chart.with(Option::is_some)>
+            <FollowingFigure volume=volume threshold=threshold/>
+        </Show>
+    }
 }
 
 /// A number that a person can change.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use candor::dataset::Options;
 use candor::error::Error;
 use leptos::prelude::*;
 
 use super::data_source::ReadState;
+use super::guesses::Guesses;
 use super::label_meanings::LabelMeanings;
 use crate::components::notice::Caution;
 use crate::session::study::study;
@@ -62,7 +62,7 @@ pub fn Preview(
                     "Other data"
                 </button>
             </div>
-            <Columns material=Arc::clone(&material)/>
+            <Guesses material=Arc::clone(&material)/>
             <ReadState/>
             <div class="table-scroll" tabindex="0" role="region" aria-label="The first rows">
                 <table class="table preview-table">
@@ -106,59 +106,6 @@ pub fn Preview(
             <LabelMeanings/>
         </section>
     }
-}
-
-/// Which column is the text, and which the label.
-#[component]
-fn Columns(
-    /// What was read.
-    material: Arc<Material>,
-) -> impl IntoView {
-    let study = study();
-    let layout = material.report.layout.clone();
-    if layout.fields.len() < 2 || !study.can_read_again() {
-        return None;
-    }
-    let choice = move |id: &'static str,
-                       words: &'static str,
-                       chosen: Option<String>,
-                       fields: &[String],
-                       change: fn(&mut Options, Option<String>)| {
-        let none = chosen.is_none();
-        let options = fields
-            .iter()
-            .map(|name| {
-                let selected = chosen.as_ref() == Some(name);
-                view! { <option value=name.clone() selected=selected>{format::shortened(name, 40)}</option> }
-            })
-            .collect_view();
-        view! {
-            <div class="field">
-                <label for=id>{words}</label>
-                <select
-                    class="select"
-                    id=id
-                    on:change=move |event| {
-                        let value = event_target_value(&event);
-                        study.read_with(|options| change(options, (!value.is_empty()).then_some(value)));
-                    }
-                >
-                    {none.then(|| view! { <option value="" selected=true>"none found"</option> })}
-                    {options}
-                </select>
-            </div>
-        }
-    };
-    Some(view! {
-        <div class="columns-choice">
-            {choice("text-column", "Column of the text", layout.text.clone(), &layout.fields, |options, name| {
-                options.text_field = name;
-            })}
-            {choice("label-column", "Column of the label", layout.label.clone(), &layout.fields, |options, name| {
-                options.label_field = name;
-            })}
-        </div>
-    })
 }
 
 /// Rows that were left out, with their lines.

@@ -9,9 +9,9 @@ use super::row_panel::RowPanel;
 use crate::browser;
 use crate::components::label_colour::Swatch;
 use crate::session::session;
-use crate::session::study::study;
+use crate::session::study::{Which, study};
 use crate::state::evaluation::material::Material;
-use crate::state::evaluation::view::{Listing, Window};
+use crate::state::evaluation::view::{Listing, RowWords, Window};
 use crate::state::format;
 
 /// Height of a row in pixels, as the style sheet has it.
@@ -62,77 +62,58 @@ pub fn RowTable(
     let colour = move |name: &str| {
         study.scored_with.with(|task| task.as_ref()?.labels.iter().position(|label| label.name == name))
     };
-    // Rows that stay in sight stay in the page; all are made anew when what they say may be another thing.
-    let version = Memo::new_with_compare(
-        move |before: Option<&u64>| {
-            study.scores.track();
-            study.labels.track();
-            study.judged.track();
-            calibrator.track();
-            before.map_or(0, |before| before + 1)
-        },
-        |_, _| true,
-    );
     let shown = move || {
-        let (Window { first, end }, version) = (window.get(), version.get());
-        listed.with(|rows| {
-            let end = end.min(rows.len());
-            let first = first.min(end);
-            let rows = rows[first..end].iter().enumerate();
-            rows.map(|(place, row)| (first + place, *row, version)).collect::<Vec<_>>()
+        let Window { first, end } = window.get();
+        calibrator.with(|calibrator| {
+            listed.with(|rows| {
+                let end = end.min(rows.len());
+                let words = |&row: &usize| {
+                    let found = material.with_value(|material| {
+                        study.with_truth(|truth| study.scores.with(|scores| scores.row(row, material, truth)))
+                    });
+                    found.map(|found| RowWords::new(row, &found, calibrator.as_ref(), CHARACTERS))
+                };
+                rows[first.min(end)..end].iter().filter_map(words).collect::<Vec<_>>()
+            })
         })
     };
-    let row_view = move |(place, row, _): (usize, usize, u64)| {
-        let material = material.get_value();
-        let calibrated = calibrator.get_untracked();
-        let found = untrack(|| study.with_truth(|truth| study.scores.with(|scores| scores.row(row, &material, truth))));
-        found.map(|prediction| {
-            let mark = match prediction.correct {
-                Some(true) => "right",
-                Some(false) => "wrong",
-                None => "",
-            };
-            let expected = prediction.expected.clone().unwrap_or_else(|| format::MISSING.to_owned());
-            view! {
-                <tr aria-rowindex=(place + 2).to_string() class:row-wrong=prediction.correct == Some(false)>
-                    <td class="number">{prediction.id.clone()}</td>
-                    <td class="long-text">
-                        <button type="button" class="row-open" on:click=move |_| opened.set(Some(row))>
-                            <bdi>{format::shortened(&prediction.text, CHARACTERS)}</bdi>
-                        </button>
-                    </td>
-                    <td>{expected}</td>
-                    <td>
-                        <span class="supports-inner">
-                            <Swatch index=untrack(|| colour(&prediction.label))/>
-                            {prediction.label.clone()}
-                        </span>
-                    </td>
-                    <td class="number">{format::percent(prediction.confidence)}</td>
-                    {calibrated
-                        .as_ref()
-                        .map(|used| {
-                            let seen = used.see(&prediction);
-                            view! {
-                                <td class="number">
-                                    {seen.map_or_else(
-                                        || format::MISSING.to_owned(),
-                                        |seen| format::percent(seen.confidence),
-                                    )}
-                                </td>
-                            }
-                        })}
-                    <td>{mark}</td>
-                </tr>
-            }
-        })
+    // Rows before it may come in later than itself.
+    let place = move |row: usize| listed.with(|rows| rows.binary_search(&row).unwrap_or_default());
+    let row_view = move |words: RowWords| {
+        let RowWords { row, id, text, expected, label, confidence, calibrated, correct } = words;
+        let mark = match correct {
+            Some(true) => "right",
+            Some(false) => "wrong",
+            None => "",
+        };
+        let or_missing = |value: Option<String>| value.unwrap_or_else(|| format::MISSING.to_owned());
+        view! {
+            <tr aria-rowindex=move || (place(row) + 2).to_string() class:row-wrong=correct == Some(false)>
+                <td class="number">{id}</td>
+                <td class="long-text">
+                    <button type="button" class="row-open" on:click=move |_| opened.set(Some(row))>
+                        <bdi>{text}</bdi>
+                    </button>
+                </td>
+                <td>{or_missing(expected)}</td>
+                <td>
+                    <span class="supports-inner">
+                        <Swatch index=untrack(|| colour(&label))/>
+                        {label}
+                    </span>
+                </td>
+                <td class="number">{confidence}</td>
+                {calibrated.map(|value| view! { <td class="number">{or_missing(value)}</td> })}
+                <td>{mark}</td>
+            </tr>
+        }
     };
     let columns = move || if calibrator.with(Option::is_some) { "7" } else { "6" };
     let count = move || listed.with(Vec::len);
     let exported = RwSignal::new(None::<String>);
-    let save = move |name: &'static str, only_known: bool| {
+    let save = move |name: &'static str, which: Which| {
         wasm_bindgen_futures::spawn_local(async move {
-            let saved = study.predictions(only_known).await.ok().and_then(|text| browser::save_file(name, &text));
+            let saved = study.predictions(which).await.ok().and_then(|text| browser::save_file(name, &text));
             exported.set(saved.is_none().then(|| NOT_SAVED.to_owned()));
         });
     };
@@ -191,16 +172,26 @@ pub fn RowTable(
                             type="button"
                             class="button button-small"
                             id="export-predictions"
-                            on:click=move |_| save("predictions.jsonl", true)
+                            on:click=move |_| save("predictions.jsonl", Which::Known)
                         >
                             "Take home: predictions.jsonl"
                         </button>
+                        <Show when=move || calibrator.with(Option::is_some)>
+                            <button
+                                type="button"
+                                class="button button-quiet button-small"
+                                id="export-calibrated"
+                                on:click=move |_| save("calibrated-predictions.jsonl", Which::Calibrated)
+                            >
+                                "with calibrated confidence"
+                            </button>
+                        </Show>
                         <Show when=has_uncounted>
                             <button
                                 type="button"
                                 class="button button-quiet button-small"
                                 id="export-all"
-                                on:click=move |_| save("all-predictions.jsonl", false)
+                                on:click=move |_| save("all-predictions.jsonl", Which::All)
                             >
                                 "with rows that do not count"
                             </button>
@@ -238,7 +229,7 @@ pub fn RowTable(
                             <tr class="row-space" aria-hidden="true">
                                 <td colspan=columns style:block-size=move || format!("{}px", window.get().first as f64 * ROW)></td>
                             </tr>
-                            <For each=shown key=|row| *row children=row_view/>
+                            <For each=shown key=RowWords::clone children=row_view/>
                             <tr class="row-space" aria-hidden="true">
                                 <td
                                     colspan=columns

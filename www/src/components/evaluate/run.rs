@@ -10,11 +10,17 @@ use crate::models;
 use crate::pool::BatchProgress;
 use crate::session::study::{Running, study};
 use crate::session::{Engine, session};
+use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::material::Material;
 use crate::state::evaluation::scores::Scores;
 use crate::state::format;
 use crate::state::notice::sentence;
 use crate::state::place::Place;
+
+/// Texts from which on a sample is offered first.
+const MANY: usize = 2000;
+/// Texts of such a sample.
+const SAMPLES: [usize; 2] = [500, 1000];
 
 /// The task, and the button that starts the run; while it runs, how far it is.
 #[component]
@@ -113,7 +119,19 @@ fn Start(
 ) -> impl IntoView {
     let study = study();
     let counts = Memo::new(move |_| study.scores.with(|scores| (scores.done(), scores.missing().len())));
+    let start = move |run: &dyn Fn()| {
+        run();
+        request_animation_frame(move || browser::focus_if_lost(&format!("{prefix}pause-run")));
+    };
     move || match counts.get() {
+        _ if study.restoring.get() => view! {
+            <div class="buttons">
+                <button type="button" class="button button-primary" id=format!("{prefix}start-run") disabled=true>
+                    "Looking for kept scores…"
+                </button>
+            </div>
+        }
+        .into_any(),
         (_, 0) => view! {
             <p data-testid="run-complete">"Every text is scored. Scores are kept on this device."</p>
             {prefix.is_empty().then(|| view! { <NextSteps/> })}
@@ -128,14 +146,33 @@ fn Start(
                         type="button"
                         class="button button-primary"
                         id=format!("{prefix}start-run")
-                        on:click=move |_| {
-                            study.run();
-                            request_animation_frame(move || browser::focus_if_lost(&format!("{prefix}pause-run")));
-                        }
+                        on:click=move |_| start(&|| study.run())
                     >
                         {words}
                     </button>
                 </div>
+                {(missing > MANY)
+                    .then(|| {
+                        view! {
+                            <div class="buttons" data-testid=format!("{prefix}first-samples")>
+                                <span class="small soft">"Or a sample first, drawn by lot:"</span>
+                                {SAMPLES
+                                    .map(|size| {
+                                        view! {
+                                            <button
+                                                type="button"
+                                                class="button button-small"
+                                                id=format!("{prefix}sample-{size}")
+                                                on:click=move |_| start(&|| study.run_sample(size))
+                                            >
+                                                {format::counted(size as u64, "text")}
+                                            </button>
+                                        }
+                                    })
+                                    .collect_view()}
+                            </div>
+                        }
+                    })}
             }
             .into_any()
         }
@@ -261,6 +298,7 @@ fn Tally(
     let tally = Memo::new(move |_| {
         study.with_truth(|truth| study.scores.with(|scores: &Scores| scores.tally(&material, truth)))
     });
+    let caution = Memo::new(move |_| study.judged.with(Judgements::caution));
     move || {
         let (known, right) = tally.get();
         (known > 0).then(|| {
@@ -278,7 +316,19 @@ fn Tally(
                         )}
                     </span>
                 </p>
+                <Remark testid="tally-caution" words=caution/>
             }
         })
     }
+}
+
+/// A sentence beside numbers, where there is something to say of them.
+#[component]
+pub fn Remark(
+    /// Its id for tests.
+    testid: &'static str,
+    /// The sentence.
+    words: Memo<Option<String>>,
+) -> impl IntoView {
+    move || words.get().map(|words| view! { <p class="small soft" data-testid=testid>{words}</p> })
 }

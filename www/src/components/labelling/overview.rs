@@ -3,22 +3,34 @@
 use leptos::prelude::*;
 
 use crate::browser;
+use crate::components::evaluate::run::Remark;
 use crate::session::study::study;
-use crate::state::evaluation::judgements::Order;
+use crate::state::evaluation::judgements::{Judgements, Order};
 use crate::state::evaluation::labelling::{Plan, agreement};
 use crate::state::format::{count, percent};
 use crate::state::place::Place;
 
 /// The orders, with what each is good for.
 const ORDERS: [(Order, &str, &str, &str); 3] = [
-    (Order::LeastCertain, "least-certain", "least certain first", "Finds the model's mistakes soonest."),
+    (
+        Order::LeastCertain,
+        "least-certain",
+        "least certain first",
+        "Finds the model's mistakes soonest. A promise leaves such labels out: these texts are not like all texts.",
+    ),
     (
         Order::Teaching,
         "teaching",
         "what teaches the calibrator most",
-        "Asks where many rows wait and few labels are known.",
+        "Asks where many rows wait and few labels are known. A promise leaves such labels out.",
     ),
-    (Order::Random, "random", "by lot", "The only order after which a promise about all rows still holds."),
+    (
+        Order::ByLot,
+        "random",
+        "by lot",
+        "Draws from all texts without a label, also those that the model decides: the only labels that a promise may rest \
+         on, if you skip none.",
+    ),
 ];
 
 /// Numbers, order and exports.
@@ -30,6 +42,7 @@ pub fn Overview(
     let study = study();
     let failed = RwSignal::new(false);
     let agreed = Memo::new(move |_| study.scores.with(|scores| study.judged.with(|judged| agreement(scores, judged))));
+    let caution = Memo::new(move |_| agreed.get().and_then(|_| study.judged.with(Judgements::caution)));
     let number = move |part: fn(&Plan) -> usize| move || plan.with(|plan| count(part(plan) as u64));
     let save = move |name: &'static str, as_csv: bool| {
         let table = study.labels_table(None);
@@ -75,7 +88,7 @@ pub fn Overview(
                 <div>
                     <dt>"Waiting for you"</dt>
                     <dd>
-                        <span class="highlight-value" data-testid="waiting-texts">{number(|plan| plan.waiting.len())}</span>
+                        <span class="highlight-value" data-testid="waiting-texts">{number(|plan| plan.waiting)}</span>
                         <span class="small soft">
                             {move || {
                                 let unscored = plan.with(|plan| plan.unscored);
@@ -85,6 +98,7 @@ pub fn Overview(
                     </dd>
                 </div>
             </dl>
+            <Remark testid="agreement-caution" words=caution/>
             <p class="small">
                 "The threshold is the one of the Evaluate place. " <a href=Place::Evaluate.hash()>"Move it, or let a promise set it"</a>
             </p>
@@ -97,7 +111,7 @@ pub fn Overview(
                     on:change=move |event| {
                         let value = event_target_value(&event);
                         if let Some((order, ..)) = ORDERS.iter().find(|(_, id, ..)| *id == value) {
-                            study.order.set(*order);
+                            study.show_in_order(*order);
                         }
                     }
                 >
@@ -124,7 +138,8 @@ pub fn Overview(
                     "labels.jsonl"
                 </button>
             </div>
-            <p class="hint">"Every row with its label, who decided it (data, person, model), confidence and threshold."</p>
+            <p class="hint">"Every row with its line, group and original label, its label now, who decided it (data, person, model), \
+                 confidence and threshold."</p>
             <p class="wrong" role="alert" hidden=move || !failed.get()>"The browser did not save the file."</p>
         </section>
     }

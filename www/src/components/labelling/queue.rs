@@ -7,10 +7,11 @@ use crate::browser;
 use crate::components::label_colour::Swatch;
 use crate::session::study::study;
 use crate::state::evaluation::labelling::{Plan, keys};
+use crate::state::evaluation::turn::Turn;
 use crate::state::format::{count, percent};
 use crate::state::place::Place;
 
-/// The text that waits first, with its keys.
+/// The text that is shown to the person, with its keys.
 #[component]
 pub fn Queue(
     /// Who decides what.
@@ -19,12 +20,18 @@ pub fn Queue(
     place: RwSignal<Place>,
 ) -> impl IntoView {
     let study = study();
-    let text = Memo::new(move |_| plan.with(|plan| plan.waiting.first().copied()));
+    let text = Memo::new(move |_| study.turn.with(|turn| turn.shown().map(|shown| shown.text)));
+    // Also when nobody acts: the first texts are scored, or labels of an earlier visit come.
+    Effect::new(move |_| {
+        study.turn.track();
+        plan.with(|plan| study.show_next(plan));
+    });
     let names = Memo::new(move |_| {
         study.scored_with.with(|task| {
             task.as_ref().map(|task| task.labels.iter().map(|label| label.name.clone()).collect::<Vec<_>>())
         })
     });
+    let asks = move || text.get().is_some() && names.with(Option::is_some);
     // What the model says is shown after the decision: before, it would decide with the person.
     let last = RwSignal::new(None::<(usize, String)>);
     let note = RwSignal::new(String::new());
@@ -37,28 +44,33 @@ pub fn Queue(
             study.note(text, note.get_untracked().trim().to_owned());
         }
     };
+    // The next text takes the place of this one at once, so that the keyboard's focus stays where it is.
+    let show_next = move || study.show_next(&plan.get_untracked());
     let decide = move |index: usize| {
         let label = names.with_untracked(|names| names.as_ref().and_then(|names| names.get(index).cloned()));
-        if let (Some(text), Some(label)) = (text.get_untracked(), label) {
-            keep_note();
-            study.decide(text, &label);
+        let Some(label) = label else { return };
+        keep_note();
+        if let Some(text) = study.decide(&label) {
+            show_next();
             last.set(Some((text, label)));
         }
     };
     let undo = move || {
-        if study.undo_decision().is_some() {
-            last.set(None);
-        }
+        keep_note();
+        study.undo();
+        show_next();
+        last.set(None);
     };
     let skip = move || {
-        if let Some(text) = text.get_untracked() {
-            keep_note();
-            study.skip(text);
-        }
+        keep_note();
+        study.skip();
+        show_next();
     };
     let listener = window_event_listener(leptos::ev::keydown, move |event| {
         let elsewhere = place.with_untracked(|place| *place != Place::Label);
-        if elsewhere || event.ctrl_key() || event.alt_key() || event.meta_key() || is_writing(&event) {
+        // A key that is held down would label texts that nobody has read.
+        if elsewhere || event.repeat() || event.ctrl_key() || event.alt_key() || event.meta_key() || is_writing(&event)
+        {
             return;
         }
         let key = event.key().to_lowercase();
@@ -74,12 +86,18 @@ pub fn Queue(
         }
         event.prevent_default();
     });
-    on_cleanup(move || listener.remove());
+    on_cleanup(move || {
+        listener.remove();
+        // The place is left with a note half typed.
+        if let (Some(Some(text)), Some(note)) = (text.try_get_untracked(), note.try_get_untracked()) {
+            study.note(text, note.trim().to_owned());
+        }
+    });
     let material_text = move || {
         let text = text.get()?;
         study.material.with(|material| Some(material.as_ref()?.text(text)?.to_owned()))
     };
-    let done = move || plan.with(|plan| (plan.decided, plan.decided + plan.waiting.len()));
+    let done = move || plan.with(|plan| (plan.decided, plan.decided + plan.queue.len()));
     view! {
         <section class="card" aria-labelledby="queue-title" data-testid="label-queue">
             <div class="card-head">
@@ -108,7 +126,7 @@ pub fn Queue(
                 ></div>
             </div>
             <Show
-                when=move || text.get().is_some()
+                when=asks
                 fallback=move || {
                     view! {
                         <p data-testid="label-finished">
@@ -117,7 +135,7 @@ pub fn Queue(
                                     "Let the model read the texts first: then it is known which of them need you."
                                 } else {
                                     "Nothing waits for you: every text reaches the threshold, or has your label. Take the \
-                                     labels home, or raise the threshold to see more."
+                                     labels home, raise the threshold to see more, or have texts drawn by lot."
                                 }
                             }}
                         </p>
@@ -179,7 +197,7 @@ pub fn Queue(
                     type="button"
                     class="button button-small"
                     id="label-skip"
-                    disabled=move || text.get().is_none()
+                    disabled=move || !asks()
                     on:click=move |_| skip()
                 >
                     "Skip " <kbd aria-hidden="true">"s"</kbd>
@@ -188,7 +206,9 @@ pub fn Queue(
                     type="button"
                     class="button button-small"
                     id="label-undo"
-                    disabled=move || study.judged.with(|judged| judged.labelled().is_empty())
+                    disabled=move || {
+                        study.judged.with(|judged| judged.labelled().is_empty()) && !study.turn.with(Turn::has_acted)
+                    }
                     on:click=move |_| undo()
                 >
                     "Undo " <kbd aria-hidden="true">"u"</kbd>
@@ -200,7 +220,10 @@ pub fn Queue(
                     study
                         .scores
                         .with(|scores| {
-                            let prediction = &scores.of(text)?.prediction;
+                            let Some(scored) = scores.of(text) else {
+                                return Some(format!("You: {label}. The model has not read it yet."));
+                            };
+                            let prediction = &scored.prediction;
                             let same = prediction.label == label;
                             let model = &prediction.label;
                             let sure = percent(prediction.confidence);

@@ -65,12 +65,10 @@ impl Study {
             if settled && before.is_some_and(|before| before != labels) {
                 set_timeout(
                     move || {
+                        // A later label has a timeout of its own, and a run fits anew at its end.
                         let now = self.judged.with_untracked(|judged| judged.labelled().len());
-                        let origin =
-                            self.calibrator.with_untracked(|used| used.as_ref().map(|used| used.origin.clone()));
-                        let scored = self.scores.with_untracked(|scores| scores.is_complete() && scores.done() > 0);
-                        if let (true, Some(Origin::Fitted(method))) = (scored && now == labels, origin) {
-                            self.fit(method);
+                        if now == labels && !untrack(move || self.is_running()) {
+                            self.fit_anew();
                         }
                     },
                     Duration::from_millis(PAUSE),
@@ -78,6 +76,29 @@ impl Study {
             }
             labels
         });
+    }
+
+    /// A run has ended: what it scored flows into a calibrator that was fitted here on fewer rows.
+    pub(super) fn fit_anew_on_more_rows(self) {
+        let Some(material) = self.material.get_untracked() else { return };
+        let known = untrack(|| self.with_truth(|truth| self.scores.with(|scores| scores.tally(&material, truth).0)));
+        if self.calibrator.with_untracked(|used| used.as_ref().is_some_and(|used| used.file.fitted_on.n != known)) {
+            self.fit_anew();
+        }
+    }
+
+    /// Fits the calibrator in use anew, where it was fitted on rows of this project and belongs to these scores.
+    fn fit_anew(self) {
+        let here = untrack(move || self.binding());
+        let method = self.calibrator.with_untracked(|used| match used {
+            Some(InUse { origin: Origin::Fitted(method), .. }) => {
+                used.as_ref().filter(|used| used.belongs(&here).is_ok()).map(|_| *method)
+            }
+            _ => None,
+        });
+        if let Some(method) = method.filter(|_| self.scores.with_untracked(|scores| scores.done() > 0)) {
+            self.fit(method);
+        }
     }
 
     /// Uses a calibrator from a file, if it belongs to this model and task; the error says why not, and what was in use

@@ -10,10 +10,12 @@ mod comparing;
 mod examining;
 mod keeping;
 mod labelling;
+mod listing_projects;
 mod probing;
 mod projects;
 mod reading;
 mod running;
+mod unsaved;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use leptos::prelude::*;
 pub use self::asking::Asked;
 pub use self::comparing::Comparing;
 use self::examining::Examined;
+pub use self::examining::Which;
 use self::keeping::Recall;
 pub use self::probing::{ProbeInUse, Probing};
 use self::reading::Reading;
@@ -44,6 +47,8 @@ use crate::state::evaluation::material::Material;
 use crate::state::evaluation::project::{Index, USUAL_THRESHOLD};
 use crate::state::evaluation::runs::Runs;
 use crate::state::evaluation::scores::{Scores, Truth};
+use crate::state::evaluation::turn::Turn;
+use crate::state::evaluation::unsaved::Unsaved;
 use crate::state::evaluation::view::Listing;
 
 /// Where a run is.
@@ -99,6 +104,11 @@ pub struct Study {
     recalls: StoredValue<Vec<(u64, Recall)>>,
     /// The projects of this device.
     pub index: RwSignal<Index>,
+    /// The list of projects as it was kept last, and whether what is kept now is asked for, to be joined with this one.
+    index_kept: StoredValue<Index>,
+    index_asked: StoredValue<bool>,
+    /// Labels that are being written.
+    unsaved: StoredValue<Unsaved>,
     /// Whether what is kept of the open project has come; before, nothing is written over it.
     settled: RwSignal<bool>,
     /// Bytes of everything kept, by file; asked for anew when it is looked at.
@@ -111,6 +121,10 @@ pub struct Study {
     pub read_error: RwSignal<Option<Error>>,
     /// Why nothing is kept for the next visit.
     pub not_kept: RwSignal<Option<String>>,
+    /// Why labels are not kept yet; they are tried again.
+    pub labels_not_kept: RwSignal<Option<String>>,
+    /// Why the rows of the open project are not here.
+    pub unreadable: RwSignal<Option<Error>>,
     /// How the files are read.
     pub options: RwSignal<Options>,
     /// What was read.
@@ -121,8 +135,8 @@ pub struct Study {
     pub judged: RwSignal<Judgements>,
     /// In which order such texts are shown.
     pub order: RwSignal<Order>,
-    /// Texts that were skipped, in order.
-    pub skipped: RwSignal<Vec<usize>>,
+    /// The text that the person is shown, and what they did so far.
+    pub turn: RwSignal<Turn>,
     /// What is scored, for the task and model of [`Self::scored_with`].
     pub scores: RwSignal<Scores>,
     /// The task that the scores are of.
@@ -133,12 +147,16 @@ pub struct Study {
     pub scored_adapter: RwSignal<Option<String>>,
     /// The file of the scores.
     scores_file: RwSignal<Option<String>>,
+    /// Whether scores that are kept are being looked for.
+    pub restoring: RwSignal<bool>,
     /// The run.
     pub running: RwSignal<Running>,
     /// Which rows are listed.
     pub listing: RwSignal<Listing>,
     /// What the scored rows show.
     pub examination: RwSignal<Examining>,
+    /// Whether a newer examination is on its way; what is shown meanwhile is of older labels, scores or prices.
+    pub examining: RwSignal<bool>,
     /// What was examined last.
     examined: StoredValue<Examined>,
     /// Whether the examination is looked at; it is not made for nobody.
@@ -182,26 +200,33 @@ impl Study {
             job: StoredValue::new_local(None),
             recalls: StoredValue::new(Vec::new()),
             index: RwSignal::new(Index::default()),
+            index_kept: StoredValue::new(Index::default()),
+            index_asked: StoredValue::new(false),
+            unsaved: StoredValue::new(Unsaved::default()),
             settled: RwSignal::new(false),
             usage: RwSignal::new(None),
             erasing: RwSignal::new(None),
             read_so_far: RwSignal::new(None),
             read_error: RwSignal::new(None),
             not_kept: RwSignal::new(None),
+            labels_not_kept: RwSignal::new(None),
+            unreadable: RwSignal::new(None),
             options: RwSignal::new(Options::default()),
             material: RwSignal::new(None),
             labels: RwSignal::new(LabelMap::default()),
             judged: RwSignal::new(Judgements::default()),
             order: RwSignal::new(Order::default()),
-            skipped: RwSignal::new(Vec::new()),
+            turn: RwSignal::new(Turn::default()),
             scores: RwSignal::new(Scores::default()),
             scored_with: RwSignal::new(None),
             scored_by: RwSignal::new(None),
             scored_adapter: RwSignal::new(None),
             scores_file: RwSignal::new(None),
+            restoring: RwSignal::new(false),
             running: RwSignal::new(Running::Not),
             listing: RwSignal::new(Listing::All),
             examination: RwSignal::new(Examining::Not),
+            examining: RwSignal::new(false),
             examined: StoredValue::new(Examined::default()),
             looked_at: RwSignal::new(false),
             threshold: RwSignal::new(USUAL_THRESHOLD),
@@ -314,7 +339,7 @@ impl Study {
                 StudyReply::Kept => {}
                 // Other workers' answers come to who asked.
                 StudyReply::Rows(_)
-                | StudyReply::Read(_)
+                | StudyReply::Read { .. }
                 | StudyReply::Examined(_)
                 | StudyReply::Calibrated(_)
                 | StudyReply::Compared(_)
@@ -322,6 +347,9 @@ impl Study {
             },
             Reply::Failed(error) if error.kind == Kind::Lost => {
                 self.link.set_value(None);
+                self.recalls.set_value(Vec::new());
+                self.index_asked.set_value(false);
+                self.restoring.set(false);
                 self.not_kept.set(Some(error.message));
             }
             Reply::Failed(error) => self.failed(id, error),
@@ -332,7 +360,9 @@ impl Study {
     /// Keeping, recalling or erasing failed: what is in the page still works.
     fn failed(self, id: u64, error: Error) {
         self.erasing.update(|erasing| *erasing = erasing.filter(|request| *request != id));
-        self.recalls.update_value(|recalls| recalls.retain(|(request, _)| *request != id));
+        if let Some(what) = self.take_recall(id) {
+            self.not_recalled(what, &error);
+        }
         self.not_kept.set(Some(error.message));
     }
 }

@@ -3,15 +3,11 @@
 use candor::dataset::Example;
 use candor::error::{Error, Kind, Result};
 use candor::protocol::probe::ProbeFile;
-use candor::protocol::{
-    Prediction, ProbeReport, ProbeRequest, Progress, Reply, Request, Stage, StudyReply, StudyRequest,
-};
-use futures::channel::oneshot;
+use candor::protocol::{Prediction, ProbeReport, ProbeRequest, Progress, Stage, StudyReply, StudyRequest};
 use leptos::prelude::*;
 
-use super::examining::Examined;
 use super::keeping::Recall;
-use super::{Comparing, Examining, Study};
+use super::{Comparing, Study};
 use crate::state::evaluation::runs::{ProbeFacts, Run, probe_files, vectors_stem};
 use crate::state::evaluation::scores::scoring_task;
 use candor::stats::saved::Binding;
@@ -129,10 +125,7 @@ impl Study {
     /// Ends the second worker; what it was computing besides is asked for again.
     fn end_statistics(self) {
         self.statistics.set_value(None);
-        if self.examination.with_untracked(|found| *found == Examining::Under) {
-            self.examined.set_value(Examined::default());
-            self.examination.set(Examining::Not);
-        }
+        self.examination_lost();
         if self.compared.with_untracked(|found| *found == Comparing::Under) {
             self.compared_last.update_value(|(_, key)| key.clear());
             self.compared.set(Comparing::Not);
@@ -177,21 +170,6 @@ impl Study {
 /// # Errors
 /// It is gone, or no probe.
 pub(super) async fn read_probe(study: Study, file: &str) -> Result<ProbeFile> {
-    let (tell, told) = oneshot::channel();
-    let mut tell = Some(tell);
-    let request = StudyRequest::Recall { name: file.to_owned() };
-    study.link.with_value(|link| {
-        if let Some(link) = link {
-            link.ask(Request::Study(Box::new(request)), move |reply| {
-                if let (Reply::Study(reply), Some(tell)) = (reply, tell.take())
-                    && let StudyReply::Text(text) = *reply
-                {
-                    // Who asked may have gone.
-                    let _ = tell.send(text);
-                }
-            });
-        }
-    });
     let gone = || Error::input("the probe is not kept on this device any more").help("train it again");
-    ProbeFile::read(&told.await.ok().flatten().ok_or_else(gone)?)
+    ProbeFile::read(&study.ask_for_text(file.to_owned()).await.ok_or_else(gone)?)
 }

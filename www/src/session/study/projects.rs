@@ -1,5 +1,7 @@
 //! Projects: begun, opened, named, put away, taken to another machine, and everything erased.
 
+use std::collections::HashSet;
+
 use candor::error::{Error, Kind};
 use candor::platform;
 use candor::protocol::StudyRequest;
@@ -12,7 +14,8 @@ use super::Study;
 use crate::browser;
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::project::{Data, FORMAT, Portable};
-use crate::state::evaluation::scores::{Scored, Scores, correct, file_name, scoring_task};
+use crate::state::evaluation::scores::{Scored, Scores, correct, file_name, new_lines, scoring_task};
+use crate::state::evaluation::turn::Turn;
 
 /// How the name of a project's file ends.
 pub(super) const PROJECT_FILE: &str = ".candor.json";
@@ -28,6 +31,9 @@ impl Study {
         self.forget_reading();
         self.files.set_value(Vec::new());
         self.settled.set(false);
+        self.unreadable.set(None);
+        self.restoring.set(false);
+        self.turn.set(Turn::default());
         self.material.set(None);
         self.scores.set(Scores::default());
         self.judged.update(|judged| *judged = Default::default());
@@ -46,7 +52,7 @@ impl Study {
         self.put_away();
         if let Some(entry) = self.index.try_update(|index| index.choose(id)).flatten() {
             self.keep_index();
-            self.recall_project(&entry);
+            self.recall_project(&entry, true);
         }
     }
 
@@ -64,6 +70,7 @@ impl Study {
         let removed = self.index.try_update(|index| index.remove(id)).flatten();
         self.keep_index();
         if let Some(entry) = removed {
+            self.unsaved.update_value(|unsaved| unsaved.forget(&entry.judgements()));
             self.send(StudyRequest::RemoveAll { beginning: entry.beginning() });
         }
         self.ask_usage();
@@ -126,30 +133,23 @@ impl Study {
         spawn_local(async move {
             let name = file.name();
             match read_text(&file, LARGEST_PROJECT).await.and_then(|text| Portable::read(&name, &text)) {
-                Ok(portable) => self.take_portable(portable),
+                Ok(portable) => self.take_portable(portable).await,
                 Err(error) => self.read_error.set(Some(error)),
             }
         });
     }
 
-    fn take_portable(self, portable: Portable) {
-        let Portable { name, task, data, judgements, choices, scores, .. } = portable;
-        self.put_away();
-        if let Some(task) = task {
-            let known = self.session.shelf.with_untracked(|shelf| {
-                shelf.entries().iter().find(|entry| entry.draft == task).map(|entry| entry.id.clone())
-            });
-            if let Some(model) = &choices.model_sha256 {
-                let file = file_name(model, choices.adapter_sha256.as_deref(), &scoring_task(&task).sha256());
-                self.send(StudyRequest::Append { name: file, text: scores });
-            }
-            match known {
-                Some(id) => self.session.choose_task(&id),
-                None => self.session.change_shelf(|shelf| shelf.add(task)),
-            }
+    async fn take_portable(self, portable: Portable) {
+        let Portable { name, task, data, judgements, mut choices, scores, .. } = portable;
+        if let (Some(task), Some(model)) = (&task, &choices.model_sha256) {
+            let file = file_name(model, choices.adapter_sha256.as_deref(), &scoring_task(task).sha256());
+            self.add_scores(file, &scores).await;
         }
+        // The very task, content and name: scores and calibrator belong to both.
+        choices.task = task.or(choices.task);
+        self.put_away();
         let rows = data.rows.len();
-        let Some(entry) = self.index.try_update(|index| index.add(&name, rows)) else { return };
+        let Some(entry) = self.index.try_update(|index| index.add(Self::new_id(), &name, rows)) else { return };
         for (name, text) in [
             (entry.data(), serde_json::to_string(&data)),
             (entry.choices(), serde_json::to_string(&choices)),
@@ -160,7 +160,27 @@ impl Study {
             }
         }
         self.keep_index();
-        self.recall_project(&entry);
+        self.recall_project(&entry, true);
+    }
+
+    /// Keeps scores behind those of the same file, some at a time; those that are there already are not kept twice.
+    async fn add_scores(self, file: String, scores: &str) {
+        let kept = self.ask_for_text(file.clone()).await.unwrap_or_default();
+        let mut known = HashSet::new();
+        let mut fresh = String::new();
+        for (text, is_kept) in [(kept.as_str(), true), (scores, false)] {
+            let lines: Vec<&str> = text.lines().collect();
+            for piece in lines.chunks(PIECE) {
+                platform::breathe().await;
+                let new = new_lines(&mut known, piece);
+                if !is_kept {
+                    fresh.push_str(&new);
+                }
+            }
+        }
+        if !fresh.is_empty() {
+            self.send(StudyRequest::Append { name: file, text: fresh });
+        }
     }
 
     /// Removes everything that this page keeps on the device: projects, scores, models, tasks, settings and the page

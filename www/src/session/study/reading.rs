@@ -3,7 +3,7 @@
 //! Each reading has a worker of its own: it can be stopped by ending that, what is kept meanwhile waits for nothing, and
 //! the memory of a large file goes with it.
 
-use candor::dataset::{Example, Options};
+use candor::dataset::{Example, Naming, Options};
 use candor::error::{Error, Kind};
 use candor::platform;
 use candor::protocol::{DataFile, PROTOCOL_VERSION, ReadReport, Reply, Request, StudyReply, StudyRequest};
@@ -11,14 +11,17 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Study;
+use super::keeping::Recall;
 use super::projects::PROJECT_FILE;
+use crate::file_path::path_of;
 use crate::link::Link;
-use crate::state::evaluation::judgements::Judgements;
 use crate::state::evaluation::labels::LabelMap;
 use crate::state::evaluation::material::Material;
 
 /// Rows that the page works with at most: of more, a sample is drawn.
 const MOST_ROWS: usize = 100_000;
+/// Files of a folder that are read at most.
+const MOST_FILES: usize = 2000;
 /// The sample that comes with the page.
 const SAMPLE: &str = include_str!("../../../../samples/reviews.csv");
 /// Its name.
@@ -43,6 +46,8 @@ pub(super) struct Reading {
     added: bool,
     /// Whether they are those of the open project, read in another way.
     again: bool,
+    /// Files that are not read, because there are too many.
+    cut: usize,
     urls: Vec<String>,
     rows: Vec<Example>,
 }
@@ -84,6 +89,11 @@ impl Study {
         self.read(Reading { files, options, again: true, ..Reading::default() });
     }
 
+    /// How many files the open project was read from; none after a reload.
+    pub fn files_at_hand(self) -> usize {
+        self.files.with_value(Vec::len)
+    }
+
     /// Whether the files are still at hand: after a reload they are not, only what was read of them.
     pub fn can_read_again(self) -> bool {
         self.files.with_value(|files| !files.is_empty())
@@ -93,14 +103,16 @@ impl Study {
         self.open();
         self.end_reading();
         self.read_error.set(None);
+        reading.options.naming = Naming::Lists;
+        reading.cut = reading.files.len().saturating_sub(MOST_FILES);
         let mut files = Vec::new();
-        for file in &reading.files {
+        for file in reading.files.iter().take(MOST_FILES) {
             let Ok(url) = web_sys::Url::create_object_url_with_blob(file) else {
-                let error = Error::new(Kind::Io, "the browser did not open the file").at_file(file.name());
+                let error = Error::new(Kind::Io, "the browser did not open the file").at_file(path_of(file));
                 return self.read_error.set(Some(error.help("pick it again")));
             };
             reading.urls.push(url.clone());
-            files.push(DataFile { name: file.name(), url });
+            files.push(DataFile { name: path_of(file), url });
         }
         reading.name = match &files[..] {
             [file] => file.name.clone(),
@@ -131,7 +143,7 @@ impl Study {
         match reply {
             Reply::Study(reply) => match *reply {
                 StudyReply::Rows(rows) => self.take_rows(rows),
-                StudyReply::Read(report) => self.take_report(*report),
+                StudyReply::Read { report, text_of } => self.take_report(*report, text_of),
                 _ => {}
             },
             Reply::Failed(error) => {
@@ -154,14 +166,19 @@ impl Study {
     }
 
     /// The rows are all there: they become a project, in several tasks, because a hundred thousand take more than a frame.
-    fn take_report(self, report: ReadReport) {
-        let Some(Reading { number, name, files, options, rows, added, again, .. }) = self.end_reading() else { return };
+    fn take_report(self, mut report: ReadReport, text_of: Vec<usize>) {
+        let Some(Reading { number, name, files, options, rows, added, again, cut, .. }) = self.end_reading() else {
+            return;
+        };
+        if cut > 0 {
+            report.notes.insert(0, too_many_files());
+        }
         self.cancel();
         spawn_local(async move {
             let task = self.session.shelf.with_untracked(|shelf| shelf.chosen().draft.clone());
             let labels = LabelMap::guess(&report.labels, &task);
             platform::breathe().await;
-            let read = Material::new(name, rows, report);
+            let read = Material::with_texts(name, rows, report, text_of);
             platform::breathe().await;
             // Meanwhile something else may have been chosen.
             if self.readings.with_value(|newest| *newest != number) {
@@ -176,24 +193,35 @@ impl Study {
                 Some(before) if added => self.add_rows(&before, &read, labels),
                 // The same file in another way is the same project.
                 Some(_) if again => {
-                    self.labels.set(labels);
-                    self.show(read);
-                    self.keep_data();
+                    let labels = self.labels.with_untracked(|known| labels.as_said(known, &task));
+                    self.take_other_reading(read, labels);
                 }
                 _ => self.begin_project(read, labels),
             }
         });
     }
 
+    /// The open project's rows, read in another way: what a person decided about a text, and said of a label, stays.
+    fn take_other_reading(self, read: Material, labels: LabelMap) {
+        let rows = read.rows.len();
+        self.labels.set(labels);
+        self.show(read);
+        self.index.update(|index| index.resize(rows));
+        self.keep_index();
+        self.keep_data();
+        // What was decided about texts that the last reading did not have is here no more, but kept.
+        let entry = self.index.with_untracked(|index| index.current().cloned());
+        if let (Some(entry), None) = (entry, self.labels_not_kept.get_untracked()) {
+            self.recall(entry.judgements(), Recall::Judgements(entry.id));
+        }
+    }
+
     /// More rows come behind those that are there; everything decided so far stays.
     fn add_rows(self, before: &Material, more: &Material, new_labels: LabelMap) {
         let whole = before.extended(more);
-        let judged = self.judged.with_untracked(|judged| judged.lines(before));
-        let judged = Judgements::restore(&whole, &judged);
         let (count, rows) = (more.rows.len(), whole.rows.len());
         self.labels.update(|labels| labels.join(new_labels));
         self.show(whole);
-        self.judged.set(judged);
         self.index.update(|index| index.resize(rows));
         self.keep_index();
         self.keep_data();
@@ -231,6 +259,14 @@ impl Study {
         self.labels.update(|labels| labels.set(found, means));
         self.keep_data();
     }
+}
+
+fn too_many_files() -> String {
+    format!(
+        "the folder has more than {most} files: {most} of them were read. Put the texts into fewer files, one text a line, \
+         to read all",
+        most = crate::state::format::count(MOST_FILES as u64)
+    )
 }
 
 /// A reader that went away: mostly for want of memory.

@@ -12,8 +12,9 @@ use super::keeping::Recall;
 use super::{Running, Study};
 use crate::pool::{BatchEvent, BatchJob, BatchProgress};
 use crate::session::BatchBias;
+use crate::state::evaluation::lot::sample;
 use crate::state::evaluation::runs::vectors_stem;
-use crate::state::evaluation::scores::{Scored, Scores, file_name, scoring_task};
+use crate::state::evaluation::scores::{Scored, Scores, correct, file_name, scoring_task};
 
 /// Next tokens that are kept of each text.
 const TOP: usize = 5;
@@ -37,10 +38,22 @@ impl Study {
             };
             let model = loaded.or_else(|| self.scored_by.get());
             let has_material = self.material.with(Option::is_some);
-            if let (Some(task), Some(model), true) = (task, model, has_material) {
-                untrack(move || self.score_with(task, model, adapter));
-            }
+            let Some(task) = task.filter(|_| has_material) else { return };
+            untrack(move || {
+                self.fit_labels(&task);
+                if let Some(model) = model {
+                    self.score_with(task, model, adapter);
+                }
+            });
         });
+    }
+
+    /// The data's labels mean what they mean for this task.
+    fn fit_labels(self, task: &Task) {
+        let fitted = self.labels.with_untracked(|labels| labels.fitted_to(task));
+        if self.labels.with_untracked(|labels| *labels != fitted) {
+            self.labels.set(fitted);
+        }
     }
 
     /// The scores of this task, model and adapter are the ones that are shown.
@@ -50,7 +63,9 @@ impl Study {
         if same_file && self.scored_with.with_untracked(|scored| scored.as_ref() == Some(&task)) {
             return;
         }
-        self.labels.update(|labels| *labels = labels.fitted_to(&task));
+        if !same_file {
+            self.cancel();
+        }
         let corrected = self.scored_with.with_untracked(|scored| scored.as_ref().is_some_and(is_corrected_here));
         self.scored_by.set(Some(model));
         self.scored_adapter.set(adapter);
@@ -64,13 +79,15 @@ impl Study {
             self.note_run();
             return;
         }
-        self.cancel();
         self.running.set(Running::Not);
         let texts = self.material.with_untracked(|m| m.as_ref().map_or(0, |material| material.different_texts()));
         self.scores.set(Scores::new(texts));
         self.session.batch_bias.set(None);
         self.scores_file.set(Some(file.clone()));
+        // Labels are other ones now, and so is what waits for the person.
+        self.turn.update(|turn| turn.release());
         self.open();
+        self.restoring.set(self.link.with_value(Option::is_some));
         self.recall(file.clone(), Recall::Scores(file));
     }
 
@@ -98,13 +115,20 @@ impl Study {
         self.run_texts(self.scores.with_untracked(Scores::missing), false);
     }
 
+    /// Scores so many of the texts that are not scored yet, drawn by lot: a first look at large data.
+    pub fn run_sample(self, count: usize) {
+        self.run_texts(sample(self.scores.with_untracked(Scores::missing), count), false);
+    }
+
     /// Scores these texts; `again` reads texts that are scored already, for what a probe needs of them.
     pub(super) fn run_texts(self, wanted: Vec<usize>, again: bool) {
         let (Some(material), Some(task)) = (self.material.get_untracked(), self.scored_with.get_untracked()) else {
             return;
         };
         let missing = wanted;
-        if missing.is_empty() || self.job.with_value(Option::is_some) {
+        // What is kept is not computed again.
+        let busy = self.restoring.get_untracked() || self.job.with_value(Option::is_some);
+        if missing.is_empty() || busy {
             return;
         }
         let texts: Vec<&str> = material.texts().collect();
@@ -151,7 +175,7 @@ impl Study {
                     let lines = Scores::lines(&material, &fresh);
                     self.send(StudyRequest::Append { name: file.to_owned(), text: lines });
                 }
-                self.scores.update(|scores| fresh.into_iter().for_each(|(text, scored)| scores.put(text, scored)));
+                self.take_scores(fresh);
             }
             BatchEvent::Progress(progress) => {
                 if self.job.with_value(Option::is_some) {
@@ -160,11 +184,13 @@ impl Study {
             }
             BatchEvent::Ended(outcome) => {
                 self.job.set_value(None);
+                // Also after a run that was stopped or has failed: what it scored is there, and a run to compare.
+                self.correct_bias();
+                self.note_run();
                 match outcome {
                     Ok(summary) => {
-                        self.correct_bias();
                         self.running.set(Running::Not);
-                        self.note_run();
+                        self.fit_anew_on_more_rows();
                         self.go_on_with_probe();
                         let rows = crate::state::format::counted(summary.rows as u64, "text");
                         self.session.announce(format!("{rows} scored"));
@@ -173,6 +199,19 @@ impl Study {
                     Err(error) => self.running.set(Running::Failed(error)),
                 }
             }
+        }
+    }
+
+    /// Takes scores as the model gave them, read as those that are there already: where label bias is taken out, it is
+    /// taken out of all or of none.
+    fn take_scores(self, mut fresh: Vec<(usize, Scored)>) {
+        let known = self.session.batch_bias.get_untracked();
+        if let Some(known) = &known {
+            fresh.iter_mut().for_each(|(_, scored)| correct(&mut scored.prediction, &known.bias));
+        }
+        self.scores.update(|scores| fresh.into_iter().for_each(|(text, scored)| scores.put(text, scored)));
+        if known.is_none() {
+            self.correct_bias();
         }
     }
 

@@ -78,26 +78,16 @@ impl InUse {
         self.file.calibrator.method() == Method::None
     }
 
+    /// Made ready for predictions over the same labels as this one; nothing where they are not the calibrator's.
+    pub fn over(&self, example: &Prediction) -> Option<Eye<'_>> {
+        let labels: Vec<String> = example.labels.keys().cloned().collect();
+        let applier = Applier::new(&self.file, &labels).ok()?;
+        Some(Eye { file: &self.file, labels, applier })
+    }
+
     /// A prediction before and after; nothing where its labels are not the calibrator's.
     pub fn see(&self, prediction: &Prediction) -> Option<Seen> {
-        let names: Vec<&String> = prediction.labels.keys().collect();
-        let applier = Applier::new(&self.file, &names).ok()?;
-        let mut after = prediction.clone();
-        calibrated::calibrate(&applier, &mut after).ok()?;
-        let coverage = self.file.sets.as_ref().map(|sets| sets.predictor.coverage);
-        Some(Seen {
-            label: prediction.label.clone(),
-            labels: names.len(),
-            // Shares are what answers are read by once label bias is taken out.
-            corrected: self.file.input == Input::Share,
-            raw: match self.file.input {
-                Input::TotalProbability => prediction.total_probability,
-                Input::Share | Input::LabelLogprobs => prediction.share,
-            },
-            confidence: after.confidence,
-            interval: after.interval,
-            set: after.set.zip(coverage),
-        })
+        self.over(prediction)?.see(prediction)
     }
 
     /// What it makes of scores from 50% up; nothing for one that takes all labels.
@@ -126,6 +116,39 @@ impl InUse {
             Origin::Fitted(_) => format!("{method}, fitted on {rows} of this project"),
             Origin::Loaded(name) => format!("{method} from {name}, fitted on {rows}"),
         }
+    }
+}
+
+/// A calibrator made ready once for many predictions.
+#[derive(Debug)]
+pub struct Eye<'a> {
+    file: &'a CalibratorFile,
+    labels: Vec<String>,
+    applier: Applier<'a>,
+}
+
+impl Eye<'_> {
+    /// A prediction before and after; nothing where its labels are other ones.
+    pub fn see(&self, prediction: &Prediction) -> Option<Seen> {
+        if !prediction.labels.keys().eq(&self.labels) {
+            return None;
+        }
+        let mut after = prediction.clone();
+        calibrated::calibrate(&self.applier, &mut after).ok()?;
+        let coverage = self.file.sets.as_ref().map(|sets| sets.predictor.coverage);
+        Some(Seen {
+            label: prediction.label.clone(),
+            labels: self.labels.len(),
+            // Shares are what answers are read by once label bias is taken out.
+            corrected: self.file.input == Input::Share,
+            raw: match self.file.input {
+                Input::TotalProbability => prediction.total_probability,
+                Input::Share | Input::LabelLogprobs => prediction.share,
+            },
+            confidence: after.confidence,
+            interval: after.interval,
+            set: after.set.zip(coverage),
+        })
     }
 }
 
@@ -250,7 +273,13 @@ mod tests {
     #[test]
     fn a_confidence_below_one_half_keeps_its_prediction_and_says_why() {
         let prediction = classification().prediction;
-        let seen = sobering(Method::Platt).see(&prediction).expect("the same labels");
+        let calibrator = sobering(Method::Platt);
+        let seen = calibrator.see(&prediction).expect("the same labels");
+        let eye = calibrator.over(&prediction).expect("a calibrator of any labels");
+        assert_eq!(eye.see(&prediction).as_ref(), Some(&seen));
+        let mut other = prediction.clone();
+        other.labels.swap_remove_index(0);
+        assert_eq!(eye.see(&other), None, "other labels");
         assert_eq!((seen.label.as_str(), seen.raw), ("negative", 0.6));
         assert!((0.35..0.45).contains(&seen.confidence), "{seen:?}");
         let words = seen.explanation();

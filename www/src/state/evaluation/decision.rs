@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::material::Material;
 use super::scores::{Scores, Truth};
+use crate::state::format::counted;
 
 /// What a person wants and pays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,35 @@ pub fn selection(scores: &Scores, material: &Material, truth: Truth<'_>) -> Opti
         correct.push(scored.prediction.label == expected);
     }
     Selection::new(&confidence, &correct).ok()
+}
+
+/// Confidence and outcome of what a promise may rest on: every text once, because a repeat says nothing new, and no text
+/// that a person was shown on purpose, because such texts are not like the others.
+pub fn for_promise(scores: &Scores, material: &Material, truth: Truth<'_>) -> Option<Selection> {
+    let mut taken = vec![false; material.different_texts()];
+    let (mut confidence, mut correct) = (Vec::new(), Vec::new());
+    for row in 0..material.rows.len() {
+        let text = material.text_of(row);
+        let Some((scored, expected)) = scores.outcome(row, material, truth) else { continue };
+        let by_person = truth.labels_of_data(row, material).is_none();
+        if (by_person && truth.judged.is_picked_on_purpose(text)) || std::mem::replace(&mut taken[text], true) {
+            continue;
+        }
+        confidence.push(scored.prediction.confidence);
+        correct.push(scored.prediction.label == expected);
+    }
+    Selection::new(&confidence, &correct).ok()
+}
+
+/// What a promise rests on, where that is not all rows that count.
+pub fn promise_rests_on(promised: &Selection, rows: &Selection) -> Option<String> {
+    (promised.len() < rows.len()).then(|| {
+        format!(
+            "It rests on {} of {}: a repeated text counts once, and labels of texts picked on purpose not at all.",
+            count(promised.len() as u64),
+            counted(rows.len() as u64, "labelled row")
+        )
+    })
 }
 
 /// What a threshold means, as sentences.
@@ -114,7 +144,11 @@ fn money(amount: f64, wish: &Wish) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::judgements::{Judgement, Judgements, Order};
+    use super::super::material::tests::material;
+    use super::super::scores::Scored;
     use super::*;
+    use crate::state::fixture::classification;
 
     fn rows() -> Selection {
         let scores: Vec<f64> = (0..200).map(|row| f64::from(row) / 200.0).collect();
@@ -133,6 +167,23 @@ mod tests {
         assert!(none.automated.starts_with("0 of 200") && none.right.starts_with("none"), "{none:?}");
         let bad = Wish { costs: Costs { volume: 0.0, ..wish.costs }, ..wish };
         assert!(at_threshold(&rows(), 0.5, &bad).cost.contains("volume of 0"));
+    }
+
+    #[test]
+    fn a_promise_rests_on_texts_that_are_like_the_others() {
+        let (material, labels) = material(&[("a", "neg"), ("b", "neg"), ("a", "neg"), ("c", ""), ("d", "")]);
+        let mut scores = Scores::new(material.different_texts());
+        (0..4).for_each(|text| scores.put(text, Scored::new(classification())));
+        let mut judged = Judgements::default();
+        for (text, order) in [(2, Order::LeastCertain), (3, Order::ByLot)] {
+            judged.put(text, Judgement { label: Some("negative".to_owned()), note: String::new(), order });
+        }
+        let truth = Truth { labels: &labels, judged: &judged };
+        let rows = selection(&scores, &material, truth).expect("rows");
+        let promised = for_promise(&scores, &material, truth).expect("rows");
+        assert_eq!((rows.len(), promised.len()), (5, 3), "without the repeat, and the text picked on purpose");
+        assert!(promise_rests_on(&promised, &rows).is_some_and(|words| words.contains("3 of 5 labelled rows")));
+        assert_eq!(promise_rests_on(&rows, &rows), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::material::Material;
 use super::scores::text_key;
+use crate::state::format::counted;
 
 /// In which order texts are shown to the person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +17,13 @@ use super::scores::text_key;
 pub enum Order {
     /// Those the model is least certain of first.
     #[default]
+    // What was drawn from only what the model had left over was called "random": such texts are picked on purpose too.
+    #[serde(alias = "random")]
     LeastCertain,
     /// Those that would teach a calibrator most first.
     Teaching,
-    /// By lot.
-    Random,
+    /// By lot, from all texts without a label: also from those that the model would decide.
+    ByLot,
 }
 
 /// A decision about a text.
@@ -71,11 +74,17 @@ impl Judgements {
 
     /// Takes a decision.
     pub fn put(&mut self, text: usize, judgement: Judgement) {
-        self.order.retain(|other| *other != text);
-        if judgement.label.is_some() {
+        let is_labelled = judgement.label.is_some();
+        let before = self.of_text.insert(text, judgement);
+        // What is decided anew was mostly decided a moment ago.
+        if before.is_some_and(|before| before.label.is_some())
+            && let Some(place) = self.order.iter().rposition(|other| *other == text)
+        {
+            self.order.remove(place);
+        }
+        if is_labelled {
             self.order.push(text);
         }
-        self.of_text.insert(text, judgement);
     }
 
     /// Takes the last decision back; answers with its text. The note stays.
@@ -116,9 +125,21 @@ impl Judgements {
         judgements
     }
 
-    /// Decisions about texts that were not drawn by lot: rows like these are not like all rows.
-    pub fn chosen_on_purpose(&self) -> usize {
-        self.order.iter().filter(|text| self.of(**text).is_some_and(|j| j.order != Order::Random)).count()
+    /// Whether a text was picked on purpose to be decided, not drawn by lot: such texts are not like all texts.
+    pub fn is_picked_on_purpose(&self, text: usize) -> bool {
+        self.of(text).is_some_and(|judgement| judgement.order != Order::ByLot)
+    }
+
+    /// What stands beside a number that counts labels of texts that were picked on purpose; nothing where there are none.
+    pub fn caution(&self) -> Option<String> {
+        let picked = self.order.iter().filter(|text| self.is_picked_on_purpose(**text)).count();
+        let were = if picked == 1 { "was" } else { "were" };
+        (picked > 0).then(|| {
+            format!(
+                "{} here {were} given to texts picked on purpose, not by lot: this may not hold for all texts.",
+                counted(picked as u64, "label")
+            )
+        })
     }
 }
 
@@ -128,7 +149,7 @@ mod tests {
     use super::*;
 
     fn judged(label: &str) -> Judgement {
-        Judgement { label: Some(label.to_owned()), note: String::new(), order: Order::Random }
+        Judgement { label: Some(label.to_owned()), note: String::new(), order: Order::ByLot }
     }
 
     #[test]
@@ -138,7 +159,8 @@ mod tests {
         judgements.put(0, Judgement { note: "odd".to_owned(), order: Order::LeastCertain, ..judged("negative") });
         judgements.put(2, judged("negative"));
         assert_eq!((judgements.labelled(), judgements.label(2)), (&[0, 2][..], Some("negative")));
-        assert_eq!(judgements.chosen_on_purpose(), 1);
+        assert!(judgements.is_picked_on_purpose(0) && !judgements.is_picked_on_purpose(2));
+        assert!(judgements.caution().is_some_and(|words| words.starts_with("1 label here was given")));
         assert_eq!((judgements.undo(), judgements.label(2)), (Some(2), None));
         assert_eq!((judgements.undo(), judgements.undo()), (Some(0), None));
         assert_eq!(judgements.of(0).map(|judgement| judgement.note.as_str()), Some("odd"), "the note stays");
@@ -159,5 +181,15 @@ mod tests {
         let cut = &file[..file.len() - 9];
         assert_eq!(Judgements::restore(&material, cut).labelled(), [0], "a line that was cut off costs one decision");
         assert_eq!(Judgements::restore(&material, "{}\nnonsense\n"), Judgements::default());
+    }
+
+    #[test]
+    fn labels_drawn_from_what_the_model_left_over_are_no_lot() {
+        let (material, _) = material(&[("a", ""), ("b", "")]);
+        let line = |text: &str, order: &str| {
+            format!("{{\"text\": \"{}\", \"label\": \"positive\", \"order\": \"{order}\"}}\n", text_key(text))
+        };
+        let judgements = Judgements::restore(&material, &(line("a", "random") + &line("b", "by_lot")));
+        assert!(judgements.is_picked_on_purpose(0) && !judgements.is_picked_on_purpose(1));
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Three orders, each for a purpose of its own. *Least certain first* finds the model's mistakes soonest. *Teaching*
 //! asks where a stripe of confidence has many rows to decide and few labels to judge it by (Neyman's allocation: rows in
-//! it, times the spread of their outcomes, over the labels there are). *By lot* is the only one after which a promise
-//! about all rows still holds, because the labelled rows are then like the others.
+//! it, times the spread of their outcomes, over the labels there are). *By lot* draws from all texts without a label, also
+//! from those that the model would decide or has not read: only then are the labelled ones like the others, and may carry
+//! a promise about all of them.
 
 use candor::chart::{Cell, Table};
 use candor::stats::intervals::{Interval, clopper_pearson};
 
 use super::judgements::{Judgements, Order};
+use super::lot::lot;
 use super::material::Material;
 use super::scores::{Scores, Truth};
 
@@ -49,23 +51,19 @@ pub struct Plan {
     pub automated: usize,
     /// Those a person decided.
     pub decided: usize,
-    /// Those that wait for a person, in the order asked for.
-    pub waiting: Vec<usize>,
+    /// Those that wait for a person: scored, and below the threshold.
+    pub waiting: usize,
     /// Those that are not scored yet.
     pub unscored: usize,
+    /// Those that the person is shown, in the order asked for: those that wait, or by lot all that nobody has decided.
+    pub queue: Vec<usize>,
 }
 
-/// Makes the plan: confidence is the model's own, as the threshold is. Texts that were skipped come last.
-pub fn plan(
-    material: &Material,
-    scores: &Scores,
-    truth: Truth<'_>,
-    threshold: f64,
-    order: Order,
-    skipped: &[usize],
-) -> Plan {
+/// Makes the plan: confidence is the model's own, as the threshold is.
+pub fn plan(material: &Material, scores: &Scores, truth: Truth<'_>, threshold: f64, order: Order) -> Plan {
     let mut plan = Plan::default();
     let mut waiting: Vec<(usize, f64)> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
     for text in 0..material.different_texts() {
         if material.has_label(text) {
             continue;
@@ -75,24 +73,23 @@ pub fn plan(
             plan.decided += 1;
             continue;
         }
+        open.push(text);
         match scores.of(text) {
             None => plan.unscored += 1,
             Some(scored) if scored.prediction.confidence >= threshold => plan.automated += 1,
             Some(scored) => waiting.push((text, scored.prediction.confidence)),
         }
     }
+    plan.waiting = waiting.len();
     match order {
         Order::LeastCertain => waiting.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0))),
-        Order::Random => waiting.sort_by_key(|(text, _)| (lot(*text), *text)),
         Order::Teaching => {
             let worth = worth_of_stripes(material, scores, truth, &waiting);
             waiting.sort_by(|a, b| worth[stripe(b.1)].total_cmp(&worth[stripe(a.1)]).then(lot(a.0).cmp(&lot(b.0))));
         }
+        Order::ByLot => open.sort_by_key(|text| lot(*text)),
     }
-    let is_skipped = |text: &usize| skipped.contains(text);
-    let in_order: Vec<usize> = waiting.into_iter().map(|(text, _)| text).collect();
-    plan.waiting = in_order.iter().copied().filter(|text| !is_skipped(text)).collect();
-    plan.waiting.extend(skipped.iter().copied().filter(|text| in_order.contains(text)));
+    plan.queue = if order == Order::ByLot { open } else { waiting.into_iter().map(|(text, _)| text).collect() };
     plan
 }
 
@@ -120,12 +117,6 @@ fn worth_of_stripes(
         let share: f64 = (right[at] + 1.0) / (known[at] + 2.0);
         open[at] * (share * (1.0 - share)).sqrt() / (known[at] + 1.0)
     })
-}
-
-/// A lot that is drawn the same way every time.
-fn lot(text: usize) -> u64 {
-    let mixed = (text as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
 }
 
 /// How often person and model say the same of the texts that the person decided.
@@ -183,9 +174,12 @@ pub fn export(
 ) -> Table {
     let header = [
         "id",
+        "line#",
+        "group",
         "text",
         "label",
         "decided_by",
+        "original_label",
         "model_label",
         "confidence#",
         "calibrated_confidence#",
@@ -201,9 +195,12 @@ pub fn export(
         let number = |value: Option<f64>| value.map_or(Cell::Empty, |value| Cell::number(value, 6));
         table.push(vec![
             Cell::text(&example.id),
+            if example.line > 0 { Cell::count(example.line) } else { Cell::Empty },
+            Cell::text(example.group.as_deref().unwrap_or_default()),
             Cell::text(&example.text),
             Cell::text(label.unwrap_or_default()),
             Cell::text(decider.word()),
+            Cell::text(example.label.as_deref().unwrap_or_default()),
             Cell::text(scored.map(|scored| scored.prediction.label.as_str()).unwrap_or_default()),
             number(scored.map(|scored| scored.prediction.confidence)),
             number(calibrated(text)),
@@ -239,26 +236,39 @@ mod tests {
     }
 
     fn judged(label: &str) -> Judgement {
-        Judgement { label: Some(label.to_owned()), note: String::new(), order: Order::Random }
+        Judgement { label: Some(label.to_owned()), note: String::new(), order: Order::ByLot }
     }
 
     #[test]
     fn the_model_decides_above_the_threshold_and_the_person_the_rest() {
         let (material, labels, scores) = scored(&[0.95, 0.55, 0.7, 0.5, 0.8]);
         let mut judgements = Judgements::default();
-        let at = |judged: &Judgements, order, skipped: &[usize]| {
-            plan(&material, &scores, Truth { labels: &labels, judged }, 0.8, order, skipped)
-        };
-        let found = at(&judgements, Order::LeastCertain, &[]);
+        let at = |judged: &Judgements, order| plan(&material, &scores, Truth { labels: &labels, judged }, 0.8, order);
+        let found = at(&judgements, Order::LeastCertain);
         assert_eq!((found.texts, found.automated, found.decided, found.unscored), (5, 2, 0, 0));
-        assert_eq!(found.waiting, [6, 4, 5], "rising confidence");
-        assert_eq!(at(&judgements, Order::LeastCertain, &[6]).waiting, [4, 5, 6], "what is skipped comes last");
+        assert_eq!((found.waiting, found.queue), (3, vec![6, 4, 5]), "rising confidence");
         judgements.put(6, judged("positive"));
-        let found = at(&judgements, Order::LeastCertain, &[6]);
-        assert_eq!((found.decided, found.waiting), (1, vec![4, 5]));
-        let mut drawn = at(&judgements, Order::Random, &[]).waiting;
+        let found = at(&judgements, Order::LeastCertain);
+        assert_eq!((found.decided, found.queue), (1, vec![4, 5]));
+    }
+
+    #[test]
+    fn by_lot_draws_from_what_the_model_decides_too() {
+        let (material, labels, mut scores) = scored(&[0.95, 0.55, 0.7, 0.5, 0.8]);
+        scores = {
+            // One text is not scored yet: a lot that waited for scores would favour the first rows of a run.
+            let mut fewer = Scores::new(material.different_texts());
+            (0..7).for_each(|text| fewer.put(text, scores.of(text).expect("scored").clone()));
+            fewer
+        };
+        let judgements = Judgements::default();
+        let truth = Truth { labels: &labels, judged: &judgements };
+        let found = plan(&material, &scores, truth, 0.8, Order::ByLot);
+        assert_eq!((found.automated, found.waiting, found.unscored), (1, 3, 1));
+        let mut drawn = found.queue.clone();
         drawn.sort_unstable();
-        assert_eq!(drawn, [4, 5]);
+        assert_eq!(drawn, [3, 4, 5, 6, 7]);
+        assert_eq!(plan(&material, &scores, truth, 0.8, Order::ByLot).queue, found.queue, "the same lots every time");
     }
 
     #[test]
@@ -267,9 +277,9 @@ mod tests {
         let (material, labels, scores) = scored(&[0.89, 0.88, 0.87, 0.3, 0.29, 0.28]);
         let judgements = Judgements::default();
         let truth = Truth { labels: &labels, judged: &judgements };
-        let found = plan(&material, &scores, truth, 0.99, Order::Teaching, &[]);
-        assert!(found.waiting[..3].iter().all(|text| *text >= 6), "{:?}", found.waiting);
-        assert_eq!(found.waiting.len(), 6);
+        let found = plan(&material, &scores, truth, 0.99, Order::Teaching);
+        assert!(found.queue[..3].iter().all(|text| *text >= 6), "{:?}", found.queue);
+        assert_eq!(found.queue.len(), 6);
     }
 
     #[test]
@@ -295,6 +305,7 @@ mod tests {
     #[test]
     fn an_export_says_who_decided_and_disarms_formulas() {
         let (mut material, labels, scores) = scored(&[0.95, 0.5, 0.5]);
+        material.rows[0].group = Some("spring".to_owned());
         material.rows[4].text = "=HYPERLINK(\"x\")".to_owned();
         let mut judgements = Judgements::default();
         judgements.put(4, Judgement { note: "+1 for a note".to_owned(), ..judged("positive") });
@@ -302,13 +313,13 @@ mod tests {
         let table = export(0..material.rows.len(), &material, &scores, truth, 0.8, |text| (text == 3).then_some(0.75));
         let csv = table.to_csv();
         let lines: Vec<&str> = csv.lines().collect();
-        assert!(
-            lines[0].ends_with("id,text,label,decided_by,model_label,confidence,calibrated_confidence,threshold,note")
-        );
-        assert!(lines[1].contains("positive,data,negative,0.6"), "{}", lines[1]);
-        assert!(lines[4].contains("negative,model,negative,0.95,0.75,0.8"), "{}", lines[4]);
+        assert!(lines[0].ends_with(
+            "id,line,group,text,label,decided_by,original_label,model_label,confidence,calibrated_confidence,threshold,note"
+        ));
+        assert!(lines[1].starts_with("1,2,spring,a,positive,data,pos,negative,0.6"), "{}", lines[1]);
+        assert!(lines[4].contains("negative,model,,negative,0.95,0.75,0.8"), "{}", lines[4]);
         assert!(lines[5].contains("'=HYPERLINK") && lines[5].contains("positive,person"), "{}", lines[5]);
         assert!(lines[5].contains("'+1 for a note"), "{}", lines[5]);
-        assert!(lines[6].contains(",,,negative,0.5"), "nobody decided it yet: {}", lines[6]);
+        assert!(lines[6].contains(",,,,negative,0.5"), "nobody decided it yet: {}", lines[6]);
     }
 }

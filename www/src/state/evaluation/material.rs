@@ -29,6 +29,11 @@ impl Material {
     /// Rows as they were read.
     pub fn new(name: String, rows: Vec<Example>, report: ReadReport) -> Self {
         let text_of = duplicates::find(&rows).text_of;
+        Self::with_texts(name, rows, report, text_of)
+    }
+
+    /// The same where it is known already which rows have the same text: finding that out of many takes long.
+    pub fn with_texts(name: String, rows: Vec<Example>, report: ReadReport, text_of: Vec<usize>) -> Self {
         let mut first_row = Vec::new();
         for (row, &text) in text_of.iter().enumerate() {
             if text == first_row.len() {
@@ -108,6 +113,13 @@ impl Material {
         labels.meaning(self.rows.get(row)?.label.as_deref()?)
     }
 
+    /// Labels that may say that a row has none, with their rows, as far as they mean none of the task's.
+    pub fn perhaps_unlabelled(&self, labels: &LabelMap) -> Vec<(String, usize)> {
+        let says_none = |label: &str| NO_LABEL.contains(&label.trim().to_lowercase().as_str());
+        let found = self.report.labels.iter().filter(|(label, _)| says_none(label) && labels.meaning(label).is_none());
+        found.cloned().collect()
+    }
+
     /// What a person should know before anything runs, as sentences.
     pub fn cautions(&self, labels: &LabelMap) -> Vec<String> {
         let mut cautions: Vec<String> = Vec::new();
@@ -150,6 +162,10 @@ impl Material {
         cautions
     }
 }
+
+/// What people write into a label column where a row has no label yet.
+const NO_LABEL: [&str; 14] =
+    ["?", "??", "???", "-", "--", "na", "n/a", "nan", "none", "null", "todo", "tbd", "unlabeled", "unlabelled"];
 
 /// More different labels than this are hardly labels.
 pub const MANY_LABELS: usize = 50;
@@ -204,6 +220,18 @@ pub(super) mod tests {
             let cautions = material.cautions(&map);
             assert!(cautions.iter().any(|caution| caution.contains(words)), "{rows:?}: {cautions:?}");
         }
+    }
+
+    #[test]
+    fn a_question_mark_may_be_no_label_and_a_label_of_the_task_is_one() {
+        let rows = [("a", "pos"), ("b", "?"), ("c", "TODO"), ("d", "N/A"), ("e", "?"), ("f", "neutral"), ("g", "none")];
+        let (material, mut map) = material(&rows);
+        let found = |map: &LabelMap| -> Vec<String> {
+            material.perhaps_unlabelled(map).into_iter().map(|(label, rows)| format!("{label} {rows}")).collect()
+        };
+        assert_eq!(found(&map), ["? 2", "TODO 1", "N/A 1", "none 1"]);
+        map.set("none", Some("negative".to_owned()));
+        assert_eq!(found(&map), ["? 2", "TODO 1", "N/A 1"]);
     }
 
     #[test]

@@ -22,6 +22,8 @@ use crate::state::draft::unused;
 pub const FORMAT: &str = "candor-project/1";
 /// The file that lists the projects.
 pub const INDEX: &str = "projects.json";
+/// Where a list of projects goes that this version cannot read.
+pub const UNREADABLE_INDEX: &str = "projects.unreadable.json";
 /// Where the one data set was kept before there were projects.
 pub const BEFORE_PROJECTS: &str = "data.json";
 
@@ -78,11 +80,11 @@ impl Index {
         self.projects.iter().find(|entry| Some(&entry.id) == self.open.as_ref())
     }
 
-    /// Adds a project and opens it; its name gets a number where there is one like it.
-    pub fn add(&mut self, name: &str, rows: usize) -> Entry {
+    /// Adds a project and opens it; its name gets a number where there is one like it. The id must be one that no other
+    /// tab can choose too: its list may be newer than this one.
+    pub fn add(&mut self, id: String, name: &str, rows: usize) -> Entry {
         let name = unused(name.trim(), |name| self.projects.iter().any(|entry| entry.name == name));
-        let number = self.projects.iter().filter_map(|entry| entry.id.parse::<u64>().ok()).max().unwrap_or(0) + 1;
-        let entry = Entry { id: number.to_string(), name, rows };
+        let entry = Entry { id, name, rows };
         self.projects.insert(0, entry.clone());
         self.open = Some(entry.id.clone());
         entry
@@ -125,6 +127,24 @@ impl Index {
             self.open = None;
         }
         removed
+    }
+
+    /// This tab's list with what another tab has kept since both were `base`: what either added, renamed or removed
+    /// holds. Which project is open is each tab's own.
+    #[must_use]
+    pub fn joined(&self, base: &Self, kept: &Self) -> Self {
+        let mine = self.projects.iter().filter_map(|entry| match (base.entry(&entry.id), kept.entry(&entry.id)) {
+            (Some(_), None) => None,
+            (Some(before), Some(theirs)) if before == entry => Some(theirs.clone()),
+            _ => Some(entry.clone()),
+        });
+        let is_new = |entry: &&Entry| self.entry(&entry.id).is_none() && base.entry(&entry.id).is_none();
+        let theirs = kept.projects.iter().filter(is_new).cloned();
+        Self { projects: mine.chain(theirs).collect(), open: self.open.clone() }
+    }
+
+    fn entry(&self, id: &str) -> Option<&Entry> {
+        self.projects.iter().find(|entry| entry.id == id)
     }
 }
 
@@ -193,6 +213,8 @@ pub struct Choices {
     pub adapter_sha256: Option<String>,
     /// The file of the probe that typed texts are shown to, if any.
     pub probe: Option<String>,
+    /// The task that was chosen last; nothing in what was kept before projects remembered it.
+    pub task: Option<Task>,
 }
 
 /// Where the threshold stands at first.
@@ -208,6 +230,7 @@ impl Default for Choices {
             model_sha256: None,
             adapter_sha256: None,
             probe: None,
+            task: None,
         }
     }
 }
@@ -294,8 +317,8 @@ mod tests {
     #[test]
     fn projects_have_names_and_files_of_their_own() {
         let mut index = Index::default();
-        let first = index.add("reviews.csv", 3);
-        let second = index.add("reviews.csv", 5);
+        let first = index.add("a1".to_owned(), "reviews.csv", 3);
+        let second = index.add("a12".to_owned(), "reviews.csv", 5);
         assert_eq!((first.name.as_str(), second.name.as_str()), ("reviews.csv", "reviews.csv 2"));
         assert_ne!(first.data(), second.data());
         assert_eq!(index.current(), Some(&second));
@@ -314,7 +337,40 @@ mod tests {
             assert!(file.starts_with(&first.beginning()) && !file.starts_with(&second.beginning()), "{file}");
         }
         assert_eq!((index.current(), index.projects.len()), (None, 1));
-        assert_eq!(index.add("c", 1).id, "3", "ids are not used again while a later one stands");
+    }
+
+    #[test]
+    fn two_tabs_do_not_lose_each_others_projects() {
+        let mut base = Index::default();
+        for name in ["kept", "renamed here", "renamed there", "removed here", "removed there"] {
+            base.add(name.to_owned(), name, 1);
+        }
+        let (mut here, mut there) = (base.clone(), base.clone());
+        here.rename("renamed here", "here");
+        here.remove("removed here");
+        here.add("new here".to_owned(), "new", 1);
+        there.rename("renamed there", "there");
+        there.remove("removed there");
+        there.add("new there".to_owned(), "new", 1);
+        let joined = here.joined(&base, &there);
+        let mut names: Vec<(&str, &str)> = joined.projects.iter().map(|e| (e.id.as_str(), e.name.as_str())).collect();
+        names.sort_unstable();
+        let expected = [
+            ("kept", "kept"),
+            ("new here", "new"),
+            ("new there", "new"),
+            ("renamed here", "here"),
+            ("renamed there", "there"),
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(joined.open.as_deref(), Some("new here"), "each tab has its own project open");
+        assert_eq!(Index::default().joined(&Index::default(), &there), Index { open: None, ..there.clone() });
+    }
+
+    #[test]
+    fn choices_of_before_projects_remembered_their_task_can_be_read() {
+        let choices: Choices = serde_json::from_str("{\"threshold\": 0.9, \"order\": \"random\"}").expect("choices");
+        assert_eq!(choices, Choices { threshold: 0.9, ..Choices::default() });
     }
 
     fn portable() -> Portable {

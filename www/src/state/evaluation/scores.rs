@@ -4,7 +4,7 @@
 //! is understood differently costs nothing, and what was scored before a reload is not scored again. Scores are kept a
 //! line each, so that a line that was cut off by a crash costs one text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -17,9 +17,10 @@ use sha2::{Digest, Sha256};
 use super::judgements::Judgements;
 use super::labels::LabelMap;
 use super::material::Material;
+use crate::state::format::{count, counted};
 
 /// Rows from which batch correction estimates the label bias, as on the command line.
-const BIAS_ROWS: usize = 512;
+pub const BIAS_ROWS: usize = 512;
 
 /// What is known of the true labels: what the data's labels mean, and what a person decided.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +105,14 @@ impl Scores {
     /// Whether every text is scored.
     pub fn is_complete(&self) -> bool {
         self.done == self.of_text.len()
+    }
+
+    /// How much of the data a number rests on, while that is not all of it.
+    pub fn so_far(&self) -> Option<String> {
+        (!self.is_complete()).then(|| {
+            let (done, all) = (count(self.done as u64), counted(self.of_text.len() as u64, "text"));
+            format!("Based on {done} of {all}: the others are not scored yet.")
+        })
     }
 
     /// Texts that are not scored yet, in order.
@@ -236,6 +245,16 @@ pub fn correct(prediction: &mut Prediction, bias: &LabelBias) {
     }
 }
 
+/// Of these lines of scores those whose text is not known yet; their texts are known from then on.
+pub fn new_lines(known: &mut HashSet<String>, lines: &[&str]) -> String {
+    #[derive(Deserialize)]
+    struct Key {
+        text: String,
+    }
+    let mut is_new = |line: &&&str| serde_json::from_str(line).is_ok_and(|Key { text }| known.insert(text));
+    lines.iter().filter(|line| is_new(line)).flat_map(|line| [line, "\n"]).collect()
+}
+
 /// The task by which scores are kept: batch correction is made on the page, so it changes no score.
 pub fn scoring_task(task: &Task) -> Task {
     let mut task = task.clone();
@@ -318,6 +337,27 @@ mod tests {
     }
 
     #[test]
+    fn scores_that_are_kept_already_are_not_kept_twice() {
+        let (material, _) = material(&[("a", ""), ("b", ""), ("c", "")]);
+        let lines =
+            |texts: &[usize]| Scores::lines(&material, &texts.iter().map(|text| (*text, scored())).collect::<Vec<_>>());
+        let mut known = HashSet::new();
+        assert_eq!(new_lines(&mut known, &lines(&[0, 2]).lines().collect::<Vec<_>>()), lines(&[0, 2]));
+        let brought = lines(&[0, 1, 2, 1]);
+        assert_eq!(new_lines(&mut known, &brought.lines().collect::<Vec<_>>()), lines(&[1]));
+        assert_eq!(new_lines(&mut known, &["{\"text\": \"cut", ""]), "");
+    }
+
+    #[test]
+    fn numbers_of_a_part_say_so() {
+        let mut scores = Scores::new(2);
+        scores.put(0, scored());
+        assert!(scores.so_far().is_some_and(|words| words.starts_with("Based on 1 of 2 texts:")));
+        scores.put(1, scored());
+        assert_eq!(scores.so_far(), None);
+    }
+
+    #[test]
     fn predictions_are_read_back_by_the_statistics() {
         let (material, labels) = material(&[("a", "pos"), ("b", "neg"), ("c", "neutral"), ("d", "")]);
         let mut scores = Scores::new(4);
@@ -340,7 +380,7 @@ mod tests {
         (0..4).for_each(|text| scores.put(text, scored()));
         let mut judged = Judgements::default();
         for (text, label) in [(0, "negative"), (1, "negative"), (2, "negative"), (3, "of another task")] {
-            let judgement = Judgement { label: Some(label.to_owned()), note: String::new(), order: Order::Random };
+            let judgement = Judgement { label: Some(label.to_owned()), note: String::new(), order: Order::ByLot };
             judged.put(text, judgement);
         }
         let truth = truth(&labels, &judged);
