@@ -121,6 +121,8 @@ struct Faults {
     lost: Option<String>,
     /// How often it was out of memory. With less to hold it goes on, so this is a matter between one pass and it.
     wants: u64,
+    /// How many of these somebody was told of.
+    told: u64,
 }
 
 impl Faults {
@@ -134,7 +136,8 @@ fn lock(faults: &Mutex<Faults>) -> MutexGuard<'_, Faults> {
     faults.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A moment in the life of a device: what it reports afterwards is the fault of what was asked of it since.
+/// A moment in the life of a device: what it reports afterwards, or has told nobody yet, is the fault of what is asked of
+/// it from then on.
 #[derive(Debug, Clone, Copy)]
 pub struct Since(u64);
 
@@ -172,7 +175,7 @@ impl Device {
 
     /// The present moment.
     pub fn moment(&self) -> Since {
-        Since(lock(&self.faults).wants)
+        Since(lock(&self.faults).told)
     }
 
     /// What went wrong since a moment, if anything did. A loss is for good.
@@ -180,12 +183,15 @@ impl Device {
     /// # Errors
     /// [`Kind::Lost`] when the device is of no use any more; [`Kind::Resource`] when it was out of memory.
     pub fn fault_since(&self, since: Since) -> Result<()> {
-        let faults = lock(&self.faults);
-        match &faults.lost {
-            Some(why) => Err(Error::new(Kind::Lost, why.clone())),
-            None if faults.wants > since.0 => Err(Error::new(Kind::Resource, "the graphics device is out of memory")),
-            None => Ok(()),
+        let mut faults = lock(&self.faults);
+        if let Some(why) = &faults.lost {
+            return Err(Error::new(Kind::Lost, why.clone()));
         }
+        if faults.wants > since.0 {
+            faults.told = faults.wants;
+            return Err(Error::new(Kind::Resource, "the graphics device is out of memory"));
+        }
+        Ok(())
     }
 
     /// Destroys the device as a driver would: for tests.
